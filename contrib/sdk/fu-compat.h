@@ -1,0 +1,104 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/*
+ * The plugin folder is written for fwupd 2.1.7 and later. This header, which the build includes
+ * before everything else when the installed fwupd is older, gives it the names of 2.1.7 on top of
+ * what 2.0.20 has. Nothing else in the project knows about fwupd versions.
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+#if FWUPD_CHECK_VERSION(2, 1, 7)
+#error "fwupd 2.1.7 and later need no compatibility header"
+#endif
+
+/* since 2.1.1 */
+#define FU_KB (1024ull)
+#define FU_MB (1024ull * 1024ull)
+
+/* since 2.1.7: streams have a type of their own */
+#define FuInputStream GInputStream
+
+/* since 2.1.7: limits belong to the class, here they are kept with the type until an object is made */
+static inline void
+fu_compat_firmware_constructed(GObject *object)
+{
+	GType gtype = G_OBJECT_TYPE(object);
+	G_OBJECT_CLASS(g_type_class_peek(FU_TYPE_FIRMWARE))->constructed(object);
+	fu_firmware_set_size_max(
+	    FU_FIRMWARE(object),
+	    GPOINTER_TO_SIZE(g_type_get_qdata(gtype, g_quark_from_string("fu-compat-size-max"))));
+	fu_firmware_set_images_max(
+	    FU_FIRMWARE(object),
+	    GPOINTER_TO_SIZE(g_type_get_qdata(gtype, g_quark_from_string("fu-compat-images-max"))));
+}
+
+static inline void
+fu_compat_firmware_set_limit(FuFirmwareClass *klass, const gchar *key, gsize value)
+{
+	g_type_set_qdata(G_TYPE_FROM_CLASS(klass),
+			 g_quark_from_string(key),
+			 GSIZE_TO_POINTER(value));
+	G_OBJECT_CLASS(klass)->constructed = fu_compat_firmware_constructed;
+}
+
+#define fu_firmware_set_size_max(klass, value)                                                     \
+	fu_compat_firmware_set_limit(klass, "fu-compat-size-max", value)
+#define fu_firmware_set_images_max(klass, value)                                                   \
+	fu_compat_firmware_set_limit(klass, "fu-compat-images-max", value)
+
+/* since 2.1.1: the types of the images are declared; before, every type was taken */
+#define fu_firmware_add_image_gtype(klass, gtype) (void)(gtype)
+
+/* since 2.1.1: the ID follows from the type's name, e.g. FuTdxBlobFirmware is `tdx-blob` */
+#define fu_plugin_add_firmware_gtype(plugin, gtype) fu_plugin_add_firmware_gtype(plugin, NULL, gtype)
+
+/* since 2.1.1: verb before noun */
+#define fu_plugin_add_device(plugin, device) fu_plugin_device_add(plugin, device)
+
+/* since 2.1.1: paths belong to the context and may be missing */
+static inline const gchar *
+fu_context_get_path(FuContext *ctx, FuPathKind kind, GError **error)
+{
+	g_autofree gchar *path = fu_path_from_kind(kind);
+	if (path == NULL) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_FOUND,
+			    "no path of kind %u",
+			    (guint)kind);
+		return NULL;
+	}
+	return g_intern_string(path);
+}
+
+/* since 2.1.1: FuDevice->check_firmware(), here called by FuDevice->prepare_firmware(); the class
+ * that sets it is the only one of its source file, so that one variable is enough */
+typedef gboolean (*FuCompatCheckFirmwareFunc)(FuDevice *self,
+					      FuFirmware *firmware,
+					      FuFirmwareParseFlags flags,
+					      GError **error);
+__attribute__((unused)) static FuCompatCheckFirmwareFunc fu_compat_check_firmware = NULL;
+
+static inline FuFirmware *
+fu_compat_prepare_firmware(FuDevice *self,
+			   GInputStream *stream,
+			   FuProgress *progress,
+			   FuFirmwareParseFlags flags,
+			   GError **error)
+{
+	g_autoptr(FuFirmware) firmware = g_object_new(fu_device_get_firmware_gtype(self), NULL);
+	if (!fu_firmware_parse_stream(firmware, stream, 0x0, flags, error))
+		return NULL;
+	if (!fu_compat_check_firmware(self, firmware, flags, error))
+		return NULL;
+	return g_steal_pointer(&firmware);
+}
+
+#define check_firmware prepare_firmware = fu_compat_prepare_firmware, fu_compat_check_firmware

@@ -1,0 +1,119 @@
+#!/bin/sh
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Makes the plugin SDK: distributions ship libfwupdplugin.so but not its headers, which are taken
+# from the source package of the fwupd version that is installed.
+set -eu
+
+usage()
+{
+    cat <<EOF
+usage: $0 [--source DIR] [--output DIR] [--libdir DIR]
+
+  --source DIR  an unpacked fwupd source tree; default: fetched with apt-get
+  --output DIR  where the SDK goes; default: sdk/ beside meson.build
+  --libdir DIR  the folder with libfwupdplugin.so; default: that of the installed fwupd
+EOF
+}
+
+die()
+{
+    echo "make-sdk: $1" >&2
+    exit 1
+}
+
+# fetch the source package of fwupd $1 into the current folder, without changing apt's own settings
+fetch_source()
+{
+    command -v apt-get >/dev/null ||
+        die "no apt-get here: pass the source of fwupd $1 with --source DIR"
+    mkdir -p lists/partial
+    apt-get indextargets --format 'deb-src $(REPO_URI) $(CODENAME) $(COMPONENT)' \
+        'Created-By: Packages' | grep ' main$' | sort -u >sources.list
+    set -- "$1" -o Dir::Etc::SourceList="$PWD/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$PWD/lists" -o APT::Sandbox::User=root -o DPkg::Lock::Timeout=400
+    version=$1
+    shift
+    apt-get "$@" update -qq || die "the lists of source packages could not be fetched, see above"
+
+    # only the upstream tarball is needed; some backports have no other file left in the archive
+    apt-get "$@" source -qq --download-only "fwupd=$(dpkg-query -W -f '${source:Version}' fwupd)" ||
+        true
+    set -- fwupd_"$version".orig.tar.*
+    [ -f "$1" ] || die "the source package of fwupd $version could not be fetched: \
+download fwupd $version yourself, unpack it, and pass it with --source DIR"
+    mkdir source
+    tar -xf "$1" -C source --strip-components=1
+}
+
+here=$(realpath "$(dirname "$0")")
+rustgen=$here/rustgen.py
+source=
+libdir=
+output=$here/../../sdk
+while [ $# -gt 0 ]; do
+    case $1 in
+    --source) source=$(realpath "$2") && shift ;;
+    --output) output=$2 && shift ;;
+    --libdir) libdir=$(realpath "$2") && shift ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+    shift
+done
+
+/usr/bin/python3 -c 'import jinja2' 2>/dev/null ||
+    die "Python's jinja2 is missing: apt-get install python3-jinja2"
+if [ -z "$libdir" ]; then
+    for dir in /usr/lib/*/fwupd-* /usr/lib64/fwupd-* /usr/lib/fwupd-*; do
+        [ -f "$dir/libfwupdplugin.so" ] && libdir=$dir
+    done
+    [ -n "$libdir" ] || die "no libfwupdplugin.so under /usr/lib: apt-get install fwupd"
+fi
+version=${libdir##*/fwupd-}
+libfwupd=$(dirname "$libdir")/libfwupd.so.3
+[ -f "$libfwupd" ] || die "$libfwupd is missing: apt-get install libfwupd3"
+
+# everything is made beside its final place, so that an interrupted run leaves no half SDK behind
+mkdir -p "$(dirname "$output")"
+output=$(realpath -m "$output")
+work=$(mktemp -d "$output.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+if [ -n "$source" ]; then
+    ln -s "$source" source
+else
+    fetch_source "$version"
+fi
+found=$(sed -n "s/^  version: '\([^']*\)'.*/\1/p" source/meson.build | head -n 1)
+[ "$found" = "$version" ] ||
+    die "the source is that of fwupd $found, but the installed fwupd is $version: \
+a plugin works only with the version that it was built for"
+
+# what fwupd's own build would generate
+mkdir -p include/libfwupd include/libfwupdplugin lib
+oldifs=$IFS
+IFS=.
+# shellcheck disable=SC2086 # split at the dots
+set -- $version
+IFS=$oldifs
+sed "s/@MAJOR_VERSION@/$1/;s/@MINOR_VERSION@/$2/;s/@MICRO_VERSION@/$3/" \
+    source/libfwupd/fwupd-version.h.in >include/libfwupd/fwupd-version.h
+/usr/bin/python3 -B "$rustgen" --generator source/libfwupdplugin --headers \
+    --include fwupd.h --prefix Fu --output include/libfwupdplugin source/libfwupdplugin/*.rs
+set -- source/libfwupd/*.rs
+if [ -f "$1" ]; then
+    /usr/bin/python3 -B "$rustgen" --generator source/libfwupdplugin --headers \
+        --include libfwupd/fwupd-build.h --output include/libfwupd "$@"
+fi
+
+ln -s "$libdir/libfwupdplugin.so" "$libfwupd" lib/
+ln -s libfwupd.so.3 lib/libfwupd.so
+echo "$version" >VERSION
+rm -rf lists sources.list ./*.dsc ./*.debian.tar.* ./*.orig.tar.*
+chmod 755 "$work"
+rm -rf "$output"
+mv "$work" "$output"
+trap - EXIT
+echo "plugin SDK for fwupd $version in $output"

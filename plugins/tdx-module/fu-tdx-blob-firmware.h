@@ -1,0 +1,32 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+#include "fu-tdx-module-struct.h"
+#include "fu-tdx-sigstruct-firmware.h"
+
+#define FU_TYPE_TDX_BLOB_FIRMWARE (fu_tdx_blob_firmware_get_type())
+G_DECLARE_FINAL_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU, TDX_BLOB_FIRMWARE, FuFirmware)
+
+/* the kernel's list of pages for P-SEAMLDR has no room for more */
+#define FU_TDX_BLOB_MODULE_PAGES_MAX 496
+
+/* a page for the header and one for the sigstruct */
+#define FU_TDX_BLOB_SIZE_MAX ((2 + FU_TDX_BLOB_MODULE_PAGES_MAX) * FU_TDX_PAGE_SIZE)
+
+FuFirmware *
+fu_tdx_blob_firmware_new(void);
+FuTdxBlobVersion
+fu_tdx_blob_firmware_get_blob_version(FuTdxBlobFirmware *self) G_GNUC_NON_NULL(1);
+void
+fu_tdx_blob_firmware_set_blob_version(FuTdxBlobFirmware *self, FuTdxBlobVersion blob_version)
+    G_GNUC_NON_NULL(1);
+FuTdxSigstructFirmware *
+fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);

@@ -1,0 +1,18 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+#define FU_TYPE_TDX_MODULE_DEVICE (fu_tdx_module_device_get_type())
+G_DECLARE_FINAL_TYPE(FuTdxModuleDevice, fu_tdx_module_device, FU, TDX_MODULE_DEVICE, FuUdevDevice)
+
+/* the name on the faux bus; its driver name is shared with all other faux devices */
+#define FU_TDX_MODULE_DEVICE_SYSFS_NAME "tdx_host"
+
+FuDevice *
+fu_tdx_module_device_get_seamldr(FuTdxModuleDevice *self) G_GNUC_NON_NULL(1);

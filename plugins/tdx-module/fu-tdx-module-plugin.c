@@ -1,0 +1,88 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-module-device.h"
+#include "fu-tdx-module-plugin.h"
+#include "fu-tdx-seamldr-device.h"
+
+struct _FuTdxModulePlugin {
+	FuPlugin parent_instance;
+};
+
+G_DEFINE_TYPE(FuTdxModulePlugin, fu_tdx_module_plugin, FU_TYPE_PLUGIN)
+
+static gboolean
+fu_tdx_module_plugin_backend_device_added(FuPlugin *plugin,
+					  FuDevice *device,
+					  FuProgress *progress,
+					  GError **error)
+{
+	FuContext *ctx = fu_plugin_get_context(plugin);
+	FuDevice *seamldr;
+	const gchar *sysfs_path;
+	g_autofree gchar *basename = NULL;
+	g_autoptr(FuDevice) dev = NULL;
+	g_autoptr(FuDeviceLocker) locker = NULL;
+
+	/* interesting device? */
+	if (!FU_IS_UDEV_DEVICE(device))
+		return TRUE;
+	sysfs_path = fu_udev_device_get_sysfs_path(FU_UDEV_DEVICE(device));
+	if (sysfs_path == NULL)
+		return TRUE;
+	basename = g_path_get_basename(sysfs_path);
+	if (g_strcmp0(basename, FU_TDX_MODULE_DEVICE_SYSFS_NAME) != 0)
+		return TRUE;
+
+	dev = g_object_new(FU_TYPE_TDX_MODULE_DEVICE, "context", ctx, NULL);
+	fu_device_incorporate(dev, device, FU_DEVICE_INCORPORATE_FLAG_ALL);
+	locker = fu_device_locker_new(dev, error);
+	if (locker == NULL)
+		return FALSE;
+
+	/* first, as releases of the TDX module require a P-SEAMLDR that has to be known by then */
+	seamldr = fu_tdx_module_device_get_seamldr(FU_TDX_MODULE_DEVICE(dev));
+	if (seamldr != NULL)
+		fu_plugin_add_device(plugin, seamldr);
+	fu_plugin_add_device(plugin, dev);
+	return TRUE;
+}
+
+static void
+fu_tdx_module_plugin_init(FuTdxModulePlugin *self)
+{
+}
+
+static void
+fu_tdx_module_plugin_constructed(GObject *obj)
+{
+	FuPlugin *plugin = FU_PLUGIN(obj);
+	FuContext *ctx = fu_plugin_get_context(plugin);
+
+	fu_context_add_quirk_key(ctx, "TdxModuleSigners");
+	fu_context_add_quirk_key(ctx, "TdxModuleSvn");
+	fu_context_add_quirk_key(ctx, "TdxModuleMrseam");
+	fu_plugin_add_device_udev_subsystem(plugin, "faux");
+	fu_plugin_set_device_gtype_default(plugin, FU_TYPE_TDX_MODULE_DEVICE);
+	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_MODULE_DEVICE);
+	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_SEAMLDR_DEVICE);
+	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_BLOB_FIRMWARE);
+	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
+
+	/* chain up to parent */
+	G_OBJECT_CLASS(fu_tdx_module_plugin_parent_class)->constructed(obj);
+}
+
+static void
+fu_tdx_module_plugin_class_init(FuTdxModulePluginClass *klass)
+{
+	FuPluginClass *plugin_class = FU_PLUGIN_CLASS(klass);
+	plugin_class->constructed = fu_tdx_module_plugin_constructed;
+	plugin_class->backend_device_added = fu_tdx_module_plugin_backend_device_added;
+}

@@ -1,0 +1,50 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+#define FU_TYPE_TDX_SIGSTRUCT_FIRMWARE (fu_tdx_sigstruct_firmware_get_type())
+G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
+		     fu_tdx_sigstruct_firmware,
+		     FU,
+		     TDX_SIGSTRUCT_FIRMWARE,
+		     FuFirmware)
+
+/* the size of a page, in bytes; a sigstruct has one of its own in the image */
+#define FU_TDX_PAGE_SIZE 0x1000
+
+/* the bits of CPUID.1.EAX that P-SEAMLDR compares: all but the stepping */
+#define FU_TDX_CPU_SIGNATURE_MASK 0xFFFFFFF0
+
+FuFirmware *
+fu_tdx_sigstruct_firmware_new(void);
+guint32
+fu_tdx_sigstruct_firmware_get_date(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+guint16
+fu_tdx_sigstruct_firmware_get_seamsvn(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+gboolean
+fu_tdx_sigstruct_firmware_get_debug(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+gchar *
+fu_tdx_sigstruct_firmware_get_mrseam(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+gchar *
+fu_tdx_sigstruct_firmware_get_signer(FuTdxSigstructFirmware *self, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
+gchar *
+fu_tdx_sigstruct_firmware_get_cpus(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+gboolean
+fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 signature)
+    G_GNUC_NON_NULL(1);
+gboolean
+fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
+				       const guint8 *digest,
+				       gsize digestsz,
+				       GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1, 2);
+gboolean
+fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
