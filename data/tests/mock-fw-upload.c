@@ -124,7 +124,7 @@ static gpointer
 mock_fw_upload_worker(gpointer user_data)
 {
 	MockFwUpload *self = user_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(self->lock);
 
 	/* still receiving until the work queue gets to it */
 	mock_fw_upload_wait(self, 0);

@@ -689,23 +689,25 @@ mock_host_set_running_svn(MockHost *self, const gchar *value)
 }
 
 static gboolean
-mock_host_set_online(MockHost *self, const gchar *value)
+set_cpulist(gchar **cpulist, const gchar *value)
 {
 	guint8 mask[CPU_MAX];
 	if (!parse_cpulist(value, mask))
 		return FALSE;
-	replace_string(&self->online, value);
+	replace_string(cpulist, value);
 	return TRUE;
+}
+
+static gboolean
+mock_host_set_online(MockHost *self, const gchar *value)
+{
+	return set_cpulist(&self->online, value);
 }
 
 static gboolean
 mock_host_set_present(MockHost *self, const gchar *value)
 {
-	guint8 mask[CPU_MAX];
-	if (!parse_cpulist(value, mask))
-		return FALSE;
-	replace_string(&self->present, value);
-	return TRUE;
+	return set_cpulist(&self->present, value);
 }
 
 static gboolean
@@ -801,34 +803,42 @@ parse_errno(const gchar *str, gint *value)
 	return FALSE;
 }
 
+static MockOperation
+parse_operation(const gchar *str)
+{
+	if (g_strcmp0(str, "open") == 0)
+		return OPERATION_OPEN;
+	if (g_strcmp0(str, "read") == 0)
+		return OPERATION_READ;
+	if (g_strcmp0(str, "write") == 0)
+		return OPERATION_WRITE;
+	return 0;
+}
+
 /* ATTR:[open:|read:|write:]ERRNO[:COUNT] */
 static gboolean
 mock_host_set_attr_errno(MockHost *self, const gchar *value)
 {
 	g_auto(GStrv) parts = g_strsplit(value, ":", -1);
-	MockOperation operations = OPERATION_OPEN | OPERATION_READ | OPERATION_WRITE;
 	MockNode *node;
+	MockOperation operations;
 	guint count = 0;
 	guint i = 1;
 
 	if (g_strv_length(parts) < 2)
 		return FALSE;
-	if (g_strcmp0(parts[i], "open") == 0)
-		operations = OPERATION_OPEN;
-	else if (g_strcmp0(parts[i], "read") == 0)
-		operations = OPERATION_READ;
-	else if (g_strcmp0(parts[i], "write") == 0)
-		operations = OPERATION_WRITE;
+	operations = parse_operation(parts[1]);
+	if (operations != 0)
+		i++;
 	else
-		i--;
-	i++;
+		operations = OPERATION_OPEN | OPERATION_READ | OPERATION_WRITE;
 	node = mock_host_find_attr(self, parts[0]);
 	if (node == NULL || parts[i] == NULL || !parse_errno(parts[i], &node->fault_errno))
 		return FALSE;
 	node->fault_operations = operations;
 	node->fault_count = -1;
 	if (parts[i + 1] != NULL) {
-		if (!parse_uint(parts[i + 1], G_MAXINT, &count) || parts[i + 2] != NULL)
+		if (!parse_uint(parts[i + 1], G_MAXINT, &count))
 			return FALSE;
 		node->fault_count = count;
 	}
@@ -910,30 +920,26 @@ mock_host_set_abort_after(MockHost *self, const gchar *value)
 }
 
 static gboolean
-is_phase(const gchar *str)
+set_phase(gchar **phase, const gchar *value)
 {
-	MockFwUploadProgress progress = mock_fw_upload_progress_from_string(str);
-	return g_strcmp0(str, "loading") == 0 || g_strcmp0(str, "data") == 0 ||
-	       (progress != MOCK_FW_UPLOAD_PROGRESS_IDLE &&
-		progress != MOCK_FW_UPLOAD_PROGRESS_LAST);
+	MockFwUploadProgress progress = mock_fw_upload_progress_from_string(value);
+	if (value[0] != '\0' && g_strcmp0(value, "loading") != 0 && g_strcmp0(value, "data") != 0 &&
+	    (progress == MOCK_FW_UPLOAD_PROGRESS_IDLE || progress == MOCK_FW_UPLOAD_PROGRESS_LAST))
+		return FALSE;
+	replace_string(phase, value);
+	return TRUE;
 }
 
 static gboolean
 mock_host_set_vanish(MockHost *self, const gchar *value)
 {
-	if (value[0] != '\0' && !is_phase(value))
-		return FALSE;
-	replace_string(&self->vanish, value);
-	return TRUE;
+	return set_phase(&self->vanish, value);
 }
 
 static gboolean
 mock_host_set_vanish_device(MockHost *self, const gchar *value)
 {
-	if (value[0] != '\0' && !is_phase(value))
-		return FALSE;
-	replace_string(&self->vanish_device, value);
-	return TRUE;
+	return set_phase(&self->vanish_device, value);
 }
 
 /* N:LIST */
@@ -1042,8 +1048,8 @@ mock_host_set_store(MockHost *self, const gchar *buf, gsize bufsz, guint64 offse
 			mock_host_log(self, "set: invalid");
 			return -EINVAL;
 		}
+		mock_fw_upload_wake(self->upload);
 	}
-	mock_fw_upload_wake(self->upload);
 	return bufsz;
 }
 
@@ -1278,7 +1284,7 @@ static gint
 mock_host_fuse_getattr(const gchar *path, struct stat *st, struct fuse_file_info *fi G_GNUC_UNUSED)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockNode *node = mock_host_find_node(self, path + 1);
 
 	if (node == NULL)
@@ -1301,7 +1307,7 @@ static gint
 mock_host_fuse_readlink(const gchar *path, gchar *buf, gsize bufsz)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockNode *node = mock_host_find_node(self, path + 1);
 
 	if (node == NULL)
@@ -1321,7 +1327,7 @@ mock_host_fuse_readdir(const gchar *path,
 		       enum fuse_readdir_flags flags G_GNUC_UNUSED)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	g_autofree gchar *prefix = g_strdup_printf("%s%s", path + 1, path[1] != '\0' ? "/" : "");
 
 	if (mock_host_find_node(self, path + 1) == NULL)
@@ -1344,7 +1350,7 @@ static gint
 mock_host_fuse_open(const gchar *path, struct fuse_file_info *fi)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockNode *node = mock_host_find_node(self, path + 1);
 	MockFile *file;
 	gint access_mode = fi->flags & O_ACCMODE;
@@ -1379,7 +1385,7 @@ mock_host_fuse_read(const gchar *path G_GNUC_UNUSED,
 		    struct fuse_file_info *fi)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockFile *file = (MockFile *)(gsize)fi->fh;
 	gsize size;
 
@@ -1409,7 +1415,7 @@ mock_host_fuse_write(const gchar *path G_GNUC_UNUSED,
 		     struct fuse_file_info *fi)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockFile *file = (MockFile *)(gsize)fi->fh;
 	MockNode *node = file->node;
 	gint rc;
@@ -1434,7 +1440,7 @@ static gint
 mock_host_fuse_flush(const gchar *path G_GNUC_UNUSED, struct fuse_file_info *fi)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockFile *file = (MockFile *)(gsize)fi->fh;
 
 	if (file->node->store == mock_host_data_store && file->writes != file->written_logged) {
@@ -1451,7 +1457,7 @@ static gint
 mock_host_fuse_release(const gchar *path G_GNUC_UNUSED, struct fuse_file_info *fi)
 {
 	MockHost *self = fuse_get_context()->private_data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 
 	g_ptr_array_remove_fast(self->files, (MockFile *)(gsize)fi->fh);
 	return 0;
@@ -1522,9 +1528,13 @@ mock_host_run(MockHost *self)
 	if (self->fuse == NULL)
 		return FALSE;
 	if (fuse_mount(self->fuse, self->mountpoint) == 0) {
-		g_thread_unref(g_thread_new("signal", mock_host_signal_thread, self));
+		GThread *thread = g_thread_new("signal", mock_host_signal_thread, self);
 		rc = fuse_loop(self->fuse);
 		fuse_unmount(self->fuse);
+
+		/* after an umount it still waits */
+		kill(getpid(), SIGTERM);
+		g_thread_join(thread);
 	}
 	return rc == 0;
 }
@@ -1718,7 +1728,7 @@ mock_host_parse(MockHost *self, gint *argc, gchar ***argv, GError **error)
 	    OPTION("signer", STRING_ARRAY, &options.signers, "HEX", "Trusted key hash (Intel's)"),
 	    OPTION("new-version-map", FILENAME, &options.version_map, "FILE", "See below"),
 	    OPTION("install-version", STRING, &self->install_version, "VERSION", "See below"),
-	    {NULL},
+	    G_OPTION_ENTRY_NULL,
 	};
 	const gchar *default_cpus[] = {"0x806F8", NULL};
 	const gchar *default_signers[] = {MOCK_SEAMLDR_SIGNER_INTEL, NULL};

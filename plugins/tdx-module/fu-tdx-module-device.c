@@ -33,10 +33,12 @@ struct _FuTdxModuleDevice {
 	FuDevice *seamldr; /* (nullable) */
 	gboolean module_lost;
 	guint16 module_svn;   /* 0 if not known */
+	guint16 module_hv;    /* 0 in all releases so far */
 	gchar *module_mrseam; /* (nullable) */
 	guint64 updates_left;
 	FuFwUploadStatus upload_status;
 	GPtrArray *signers; /* (element-type utf8) */
+	gchar *reasons;	    /* (nullable): of the inhibits */
 };
 
 G_DEFINE_TYPE(FuTdxModuleDevice, fu_tdx_module_device, FU_TYPE_UDEV_DEVICE)
@@ -157,6 +159,7 @@ fu_tdx_module_device_add_version_instance_id(FuTdxModuleDevice *self,
 	if (g_strcmp0(version, version_old) == 0)
 		return TRUE;
 	self->module_svn = 0;
+	self->module_hv = 0;
 	g_clear_pointer(&self->module_mrseam, g_free);
 
 	/* the version that ran before must not satisfy the requirements of releases any more */
@@ -290,6 +293,7 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 	facts->module_version = fu_device_get_version(FU_DEVICE(self));
 	facts->module_lost = self->module_lost;
 	facts->module_svn = self->module_svn;
+	facts->module_hv = self->module_hv;
 	facts->seamldr_version =
 	    self->seamldr != NULL ? fu_device_get_version(self->seamldr) : NULL;
 	facts->updates_left = self->updates_left;
@@ -319,25 +323,42 @@ fu_tdx_module_device_rule_is_transient(FuTdxPreflightRule rule)
 }
 
 static void
-fu_tdx_module_device_ensure_inhibits(FuTdxModuleDevice *self)
+fu_tdx_module_device_set_inhibits(FuTdxModuleDevice *self, GPtrArray *verdicts)
 {
-	gboolean transient = FALSE;
-	FuTdxPreflightFacts facts = {0};
-	g_autoptr(GPtrArray) verdicts = NULL;
-
 	for (guint i = 0; fu_tdx_preflight_rule_to_string(i) != NULL; i++)
 		fu_device_uninhibit(FU_DEVICE(self), fu_tdx_preflight_rule_to_string(i));
-	fu_tdx_module_device_get_facts(self, &facts);
-	verdicts = fu_tdx_preflight_check_host(&facts);
 	for (guint i = 0; i < verdicts->len; i++) {
 		FuTdxPreflightVerdict *verdict = g_ptr_array_index(verdicts, i);
 		fu_device_inhibit(FU_DEVICE(self),
 				  fu_tdx_preflight_rule_to_string(verdict->rule),
 				  verdict->reason);
+	}
+}
+
+static void
+fu_tdx_module_device_ensure_inhibits(FuTdxModuleDevice *self)
+{
+	gboolean transient = FALSE;
+	FuTdxPreflightFacts facts = {0};
+	g_autoptr(GError) error_local = NULL;
+	g_autoptr(GPtrArray) verdicts = NULL;
+
+	fu_tdx_module_device_get_facts(self, &facts);
+	verdicts = fu_tdx_preflight_check_host(&facts);
+	for (guint i = 0; i < verdicts->len; i++) {
+		FuTdxPreflightVerdict *verdict = g_ptr_array_index(verdicts, i);
 		transient = transient || fu_tdx_module_device_rule_is_transient(verdict->rule);
 	}
 	fu_device_set_poll_interval(FU_DEVICE(self),
 				    transient ? FU_TDX_MODULE_DEVICE_POLL_INTERVAL : 0);
+
+	/* clients are told about each change, so make none when there is nothing new */
+	if (!fu_tdx_preflight_to_error(verdicts, &error_local) && self->reasons != NULL &&
+	    g_strcmp0(error_local->message, self->reasons) == 0)
+		return;
+	g_free(self->reasons);
+	self->reasons = g_strdup(error_local != NULL ? error_local->message : NULL);
+	fu_tdx_module_device_set_inhibits(self, verdicts);
 }
 
 static gboolean
@@ -358,6 +379,9 @@ fu_tdx_module_device_probe(FuDevice *device, GError **error)
 
 	/* there is one per machine, and the faux bus has no better name for it */
 	fu_device_set_physical_id(device, "faux/" FU_TDX_MODULE_DEVICE_SYSFS_NAME);
+
+	/* nothing re-enumerates after an update, but the donor has set a delay */
+	fu_device_set_acquiesce_delay(device, 0);
 	fu_device_add_instance_id_full(device, "TDX\\MODULE", FU_DEVICE_INSTANCE_FLAG_QUIRKS);
 	return TRUE;
 }
@@ -392,7 +416,16 @@ fu_tdx_module_device_cleanup(FuDevice *device,
 			     GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	return fu_tdx_module_device_refresh(self, error);
+
+	if (!fu_tdx_module_device_refresh(self, error))
+		return FALSE;
+
+	/* a success clears the reason why there can be no other update, so set it again then */
+	if (self->reasons != NULL) {
+		g_clear_pointer(&self->reasons, g_free);
+		fu_device_set_poll_interval(device, FU_TDX_MODULE_DEVICE_POLL_INTERVAL);
+	}
+	return TRUE;
 }
 
 static gboolean
@@ -668,6 +701,13 @@ fu_tdx_module_device_set_quirk_kv(FuDevice *device,
 		self->module_svn = val;
 		return TRUE;
 	}
+	if (g_strcmp0(key, "TdxModuleHandoffVersion") == 0) {
+		guint64 val = 0;
+		if (!fu_strtoull(value, &val, 0, G_MAXUINT16, FU_INTEGER_BASE_AUTO, error))
+			return FALSE;
+		self->module_hv = val;
+		return TRUE;
+	}
 	if (g_strcmp0(key, "TdxModuleMrseam") == 0) {
 		g_free(self->module_mrseam);
 		self->module_mrseam = g_strdup(value);
@@ -700,6 +740,7 @@ fu_tdx_module_device_finalize(GObject *object)
 	g_object_unref(self->host);
 	g_clear_object(&self->seamldr);
 	g_free(self->module_mrseam);
+	g_free(self->reasons);
 	g_ptr_array_unref(self->signers);
 	G_OBJECT_CLASS(fu_tdx_module_device_parent_class)->finalize(object);
 }

@@ -65,6 +65,7 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	FuPlugin *plugin = FU_PLUGIN(obj);
 	FuContext *ctx = fu_plugin_get_context(plugin);
 
+	fu_context_add_quirk_key(ctx, "TdxModuleHandoffVersion");
 	fu_context_add_quirk_key(ctx, "TdxModuleSigners");
 	fu_context_add_quirk_key(ctx, "TdxModuleSvn");
 	fu_context_add_quirk_key(ctx, "TdxModuleMrseam");

@@ -135,6 +135,7 @@ enum FuTdxPreflightRule {
     ImageDebug,
     ImageCpu,
     ImageSeamldr,
+    ImageHandoff,
     ImageVersion,
     VersionSeries,
     VersionOlder,

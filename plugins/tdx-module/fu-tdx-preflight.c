@@ -312,6 +312,25 @@ fu_tdx_preflight_check_image_seamldr(const FuTdxPreflightFacts *facts,
 				version);
 }
 
+static void
+fu_tdx_preflight_check_image_handoff(const FuTdxPreflightFacts *facts,
+				     FuTdxSigstructFirmware *sigstruct,
+				     GPtrArray *verdicts)
+{
+	guint16 min_update_hv = fu_tdx_sigstruct_firmware_get_min_update_hv(sigstruct);
+
+	if (min_update_hv <= facts->module_hv)
+		return;
+	fu_tdx_preflight_refuse(verdicts,
+				FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
+				FWUPD_ERROR_NOT_SUPPORTED,
+				"The image takes over from TDX modules with handoff version %u or "
+				"later, and the running one has %u; update to a release in between "
+				"first, or update the BIOS",
+				min_update_hv,
+				facts->module_hv);
+}
+
 /**
  * fu_tdx_preflight_check_image:
  * @facts: what is known; without a host only what is the same on every machine is checked
@@ -338,6 +357,7 @@ fu_tdx_preflight_check_image(const FuTdxPreflightFacts *facts, FuTdxSigstructFir
 		return g_steal_pointer(&verdicts);
 	fu_tdx_preflight_check_image_cpus(facts, sigstruct, verdicts);
 	fu_tdx_preflight_check_image_seamldr(facts, sigstruct, verdicts);
+	fu_tdx_preflight_check_image_handoff(facts, sigstruct, verdicts);
 	return g_steal_pointer(&verdicts);
 }
 

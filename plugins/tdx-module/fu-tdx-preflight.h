@@ -18,6 +18,7 @@
  * @module_version: (nullable): the running TDX module, e.g. `1.5.06`
  * @module_lost: if the running TDX module is gone until the next reboot
  * @module_svn: the SVN of the running TDX module, or 0 if not known
+ * @module_hv: the handoff version of the running TDX module, 0 in all releases so far
  * @seamldr_version: (nullable): the P-SEAMLDR, e.g. `1.5.06`
  * @updates_left: what the P-SEAMLDR still takes until the next reboot
  * @upload_status: what the kernel is doing
@@ -30,6 +31,7 @@ typedef struct {
 	const gchar *module_version;
 	gboolean module_lost;
 	guint16 module_svn;
+	guint16 module_hv;
 	const gchar *seamldr_version;
 	guint64 updates_left;
 	FuFwUploadStatus upload_status;

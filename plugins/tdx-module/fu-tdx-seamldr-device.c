@@ -48,6 +48,7 @@ fu_tdx_seamldr_device_class_init(FuTdxSeamldrDeviceClass *klass)
 FuDevice *
 fu_tdx_seamldr_device_new(FuUdevDevice *donor, const gchar *version, GError **error)
 {
+	g_autofree gchar *instance_id = NULL;
 	g_autofree gchar *series = NULL;
 	g_autoptr(FuDevice) self = NULL;
 
@@ -68,8 +69,7 @@ fu_tdx_seamldr_device_new(FuUdevDevice *donor, const gchar *version, GError **er
 				  FU_DEVICE_INCORPORATE_FLAG_BACKEND_ID);
 	fu_device_set_version(self, version);
 	fu_device_add_instance_id(self, "TDX\\SEAMLDR");
-	fu_device_add_instance_str(self, "SERIES", series);
-	if (!fu_device_build_instance_id(self, error, "TDX", "SEAMLDR", "SERIES", NULL))
-		return NULL;
+	instance_id = g_strdup_printf("TDX\\SEAMLDR&SERIES_%s", series);
+	fu_device_add_instance_id(self, instance_id);
 	return g_steal_pointer(&self);
 }

@@ -154,6 +154,21 @@ fu_tdx_sigstruct_firmware_get_seamsvn(FuTdxSigstructFirmware *self)
 }
 
 /**
+ * fu_tdx_sigstruct_firmware_get_min_update_hv:
+ * @self: a #FuTdxSigstructFirmware
+ *
+ * Gets the oldest format of handed-over data that the module can take from the one before it.
+ *
+ * Returns: handoff version, 0 in all releases so far
+ **/
+guint16
+fu_tdx_sigstruct_firmware_get_min_update_hv(FuTdxSigstructFirmware *self)
+{
+	g_return_val_if_fail(FU_IS_TDX_SIGSTRUCT_FIRMWARE(self), 0);
+	return fu_struct_tdx_sigstruct_get_min_update_hv(self->st);
+}
+
+/**
  * fu_tdx_sigstruct_firmware_get_debug:
  * @self: a #FuTdxSigstructFirmware
  *

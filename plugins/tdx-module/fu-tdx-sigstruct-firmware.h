@@ -27,6 +27,8 @@ guint32
 fu_tdx_sigstruct_firmware_get_date(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 guint16
 fu_tdx_sigstruct_firmware_get_seamsvn(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+guint16
+fu_tdx_sigstruct_firmware_get_min_update_hv(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gboolean
 fu_tdx_sigstruct_firmware_get_debug(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gchar *

@@ -1,0 +1,420 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A mock TDX host with the real fwupd daemon and client on a private D-Bus.
+
+Everything lives in a temporary folder and in a mount namespace of its own, so nothing is left
+behind on the machine, whatever happens.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+from pathlib import Path
+from typing import List, Optional
+
+import gi
+
+gi.require_version("UMockdev", "1.0")
+from gi.repository import UMockdev  # pylint: disable=wrong-import-position
+
+SOURCE = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
+FWUPD = os.environ.get("TDX_FWUPD", "/usr/libexec/fwupd/fwupd")
+TEST_KEY = SOURCE / "data/tests/test-signer.pem"
+NONINTERACTIVE = [
+    "--assume-yes",
+    "--no-reboot-check",
+    "--no-unreported-check",
+    "--no-metadata-check",
+    "--no-remote-check",
+    "--no-device-prompt",
+    "--no-safety-check",
+]
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={path}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow receive_sender="*" eavesdrop="true"/>
+  </policy>
+</busconfig>
+"""
+FWUPD_CONFIG = """[fwupd]
+DisabledPlugins=uefi_dbx;uefi_capsule
+IdleTimeout=0
+UpdateMotd=false
+OnlyTrusted={only_trusted}
+{config}
+"""
+REMOTE_CONFIG = """[fwupd Remote]
+Enabled=true
+Title=TDX modules
+MetadataURI=file://{path}
+"""
+METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
+<component type="firmware">
+  <id>com.intel.tdx-module.series{series_id}.firmware</id>
+  <name>TDX Module</name>
+  <summary>Software that isolates confidential guests</summary>
+  <description><p>The TDX module isolates confidential guests from the host.</p></description>
+  <provides>
+{provides}
+  </provides>
+  <url type="homepage">https://www.intel.com/</url>
+  <metadata_license>CC0-1.0</metadata_license>
+  <project_license>LicenseRef-proprietary</project_license>
+  <developer_name>Intel</developer_name>
+  <categories><category>X-CpuMicrocode</category></categories>
+  <requires>
+    <firmware compare="ge" version="{series}.01"/>
+  </requires>
+  <custom>
+    <value key="LVFS::VersionFormat">triplet</value>
+    <value key="LVFS::UpdateProtocol">{protocol}</value>
+  </custom>
+  <releases>
+    <release version="{version}" date="2025-02-19" urgency="high" install_duration="5">
+      <checksum type="sha256" target="content" filename="{filename}"/>
+      <description><p>A newer TDX module.</p></description>
+    </release>
+  </releases>
+</component>
+"""
+
+
+def skip_reason() -> Optional[str]:
+    """Why a testbed cannot be made here."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not Path("/dev/fuse").exists():
+        return "no /dev/fuse"
+    for program in ["unshare", "dbus-daemon", "umockdev-wrapper", "fwupdmgr", "fwupdtool", "gcab"]:
+        if shutil.which(program) is None:
+            return f"no {program}"
+    return None
+
+
+def enter_namespace() -> None:
+    """Runs this program again, with mounts that nobody else sees."""
+    if os.environ.get("TDX_NAMESPACE") is None and skip_reason() is None:
+        os.environ["TDX_NAMESPACE"] = "1"
+        command = ["unshare", "--mount", "--propagation", "private", "umockdev-wrapper"]
+        os.execvp(command[0], [*command, sys.executable, "-B", *sys.argv])
+
+
+def clean_env() -> dict:
+    """Without the wrapper of umockdev, which only the daemon and uevents need."""
+    return {k: v for k, v in os.environ.items() if k not in ["LD_PRELOAD", "UMOCKDEV_DIR"]}
+
+
+def run(*command) -> str:
+    done = subprocess.run(
+        [str(arg) for arg in command],
+        env=clean_env(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def real_images() -> Optional[Path]:
+    """The folder with Intel's images, which are not part of the project."""
+    path = Path(os.environ.get("TDX_MODULE_BLOBS", SOURCE.parent / "shared/intel-tdx-blobs"))
+    return path if list(path.glob("*.blob")) else None
+
+
+def make_image(path: Path, *options: str, key: Path = TEST_KEY) -> Path:
+    """Makes a signed image that is not Intel's."""
+    run(BUILD / "data/tests/make-tdx-blob", f"--key={key}", *options, path)
+    return path
+
+
+def signer_of(key: Path = TEST_KEY) -> str:
+    return run(BUILD / "data/tests/make-tdx-blob", f"--key={key}", "--print-signer").strip()
+
+
+def guid(instance_id: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, instance_id))
+
+
+class MockHost:
+    """The mock kernel with the simulated P-SEAMLDR behind it."""
+
+    def __init__(self, mountpoint: Path, *options: str) -> None:
+        self.root = mountpoint
+        self.root.mkdir()
+        self.device = self.root / "sys/devices/faux/tdx_host"
+        command = [str(BUILD / "data/tests/mock-tdx-host"), *options, str(mountpoint)]
+        self.process = subprocess.Popen(
+            command, env=clean_env(), stdout=subprocess.PIPE, text=True
+        )
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError("the mock TDX host did not start")
+
+    def attr(self, name: str) -> str:
+        return (self.device / name).read_text(encoding="utf-8").strip()
+
+    def set(self, **values: str) -> None:
+        text = "".join(f"{key.replace('_', '-')}={value}\n" for key, value in values.items())
+        (self.root / "control/set").write_text(text, encoding="utf-8")
+
+    def writes(self) -> dict:
+        """How often `loading` and `data` were written, and how many uploads reached the kernel."""
+        text = (self.root / "control/writes").read_text(encoding="utf-8")
+        return {key: int(value) for key, value in (kv.split("=") for kv in text.split())}
+
+    def log(self) -> str:
+        return (self.root / "control/log").read_text(encoding="utf-8")
+
+    def received(self) -> bytes:
+        return (self.root / "control/received").read_bytes()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        self.process.stdout.close()
+
+
+class Testbed:
+    """The mock host, the bus and the daemon."""
+
+    def __init__(
+        self,
+        *mock_options: str,
+        config: str = "",
+        only_trusted: bool = True,
+        real_paths: bool = False,
+    ) -> None:
+        """With real_paths the mock is mounted over /sys, and there are no uevents."""
+        self.tmp = Path(tempfile.mkdtemp(prefix="tdx-testbed-"))
+        self.cabinets = self.tmp / "cabinets"
+        self.quirks = self.tmp / "var/lib/fwupd/quirks.d"
+        for name in ["cabinets", "images", "etc/fwupd/remotes.d", "etc/pki/fwupd", "run/lock"]:
+            (self.tmp / name).mkdir(parents=True)
+        for name in ["etc/pki/fwupd-metadata", "var/lib/fwupd/quirks.d", "var/cache/fwupd"]:
+            (self.tmp / name).mkdir(parents=True)
+        self.daemon: Optional[subprocess.Popen] = None
+        self.log = self.tmp / "daemon.log"
+        signers = ["--signer=" + signer_of()]
+        quirk = (SOURCE / "plugins/tdx-module/tdx-module.quirk").read_text(encoding="utf-8")
+        signers += [
+            "--signer=" + line.split("=")[1].strip()
+            for line in quirk.splitlines()
+            if line.startswith("TdxModuleSigners")
+        ]
+        self.mock = MockHost(self.tmp / "host", *signers, *mock_options)
+        self.umockdev = None if real_paths else UMockdev.Testbed.new()
+        self.mounts = self._mount_mock()
+        self.trust(signer_of())
+        self._write_config(config, only_trusted)
+        self._start_bus()
+        self.start_daemon()
+
+    def _mount_mock(self) -> List[str]:
+        if self.umockdev is None:
+            mounts = {"sys": "/sys", "proc/cpuinfo": "/proc/cpuinfo"}
+        else:
+            root = self.umockdev.get_root_dir()
+            mounts = {"sys": f"{root}/sys", "proc": f"{root}/proc"}
+            Path(mounts["proc"]).mkdir(exist_ok=True)
+        for source, target in mounts.items():
+            run("mount", "--bind", self.mock.root / source, target)
+        return list(mounts.values())
+
+    def _write_config(self, config: str, only_trusted: bool) -> None:
+        text = FWUPD_CONFIG.format(config=config, only_trusted=str(only_trusted).lower())
+        path = self.tmp / "etc/fwupd/fwupd.conf"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o640)
+        (self.tmp / "etc/fwupd/remotes.d/tdx.conf").write_text(
+            REMOTE_CONFIG.format(path=self.cabinets), encoding="utf-8"
+        )
+
+    def _start_bus(self) -> None:
+        path = self.tmp / "run/bus"
+        config = self.tmp / "bus.conf"
+        config.write_text(BUS_CONFIG.format(path=path), encoding="utf-8")
+        command = ["dbus-daemon", "--nofork", f"--config-file={config}"]
+        self.bus = subprocess.Popen(command, env=clean_env(), stderr=subprocess.DEVNULL)
+        self.wait_for(path.exists, "the bus")
+
+    def wait_for(self, ready, what: str, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{what} did not come within {seconds} s")
+            time.sleep(0.02)
+
+    @property
+    def env(self) -> dict:
+        return {
+            **clean_env(),
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.tmp}/run/bus",
+            "FWUPD_DATADIR_QUIRKS": str(SOURCE / "plugins/tdx-module"),
+            "FWUPD_LIBDIR_PKG": str(BUILD / "plugins/tdx-module"),
+            "FWUPD_LOCALSTATEDIR": f"{self.tmp}/var",
+            "FWUPD_LOCKDIR": f"{self.tmp}/run/lock",
+            "FWUPD_MACHINE_KIND": "physical",
+            "FWUPD_POLKIT_NOCHECK": "1",
+            "FWUPD_RUNDIR": f"{self.tmp}/run",
+            "FWUPD_SYSCONFDIR": f"{self.tmp}/etc",
+            "LC_ALL": "C.UTF-8",
+            "XDG_CACHE_HOME": f"{self.tmp}/var/cache",
+        }
+
+    def trust(self, signer: str, name: str = "test-signer") -> None:
+        """Lets the plugin take images of another key; it reads this when the daemon starts."""
+        (self.quirks / f"{name}.quirk").write_text(
+            f"[TDX\\MODULE]\nTdxModuleSigners = {signer}\n", encoding="utf-8"
+        )
+
+    def start_daemon(self) -> None:
+        with self.log.open("w", encoding="utf-8") as log:
+            command = [FWUPD, "--verbose", "--no-timestamp"]
+            env = self.env
+            if self.umockdev is not None:
+                command.insert(0, "umockdev-wrapper")
+                env["UMOCKDEV_DIR"] = self.umockdev.get_root_dir()
+            self.daemon = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        self.wait_for(
+            lambda: self.daemon.poll() is not None or "ready for requests" in self.daemon_log(),
+            "the daemon",
+        )
+        if self.daemon.poll() is not None:
+            raise RuntimeError(f"the daemon ended: {self.daemon_log()[-2000:]}")
+
+    def stop_daemon(self, sig: int = signal.SIGTERM) -> None:
+        if self.daemon is None:
+            return
+        self.daemon.send_signal(sig)
+        self.daemon.wait(timeout=30)
+        self.daemon = None
+
+    def daemon_log(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def fwupdmgr(self, *args: str, check: Optional[int] = None) -> subprocess.CompletedProcess:
+        """Runs the real client and checks its exit status, if one is given."""
+        command = ["fwupdmgr", *NONINTERACTIVE, *args]
+        done = subprocess.run(
+            command,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check is not None and done.returncode != check:
+            raise AssertionError(
+                f"{' '.join(args)} exited with {done.returncode}, expected {check}:\n{done.stdout}"
+            )
+        return done
+
+    def json(self, *args: str) -> dict:
+        out = self.fwupdmgr(*args, "--json").stdout
+        return json.loads(out)
+
+    def devices(self) -> List[dict]:
+        return [d for d in self.json("get-devices")["Devices"] if d["Plugin"] == "tdx_module"]
+
+    def device(self, name: str = "TDX Module") -> Optional[dict]:
+        return next((d for d in self.devices() if d["Name"] == name), None)
+
+    def device_updates_left(self) -> str:
+        for name in ["num_remaining_updates", "seamldr/num_remaining_updates"]:
+            if (self.mock.device / name).exists():
+                return self.mock.attr(name)
+        raise AssertionError("no num_remaining_updates")
+
+    def history(self) -> List[dict]:
+        out = self.json("get-history")
+        return out.get("Devices", [])
+
+    def image(self, name: str, *options: str, key: Path = TEST_KEY) -> Path:
+        return make_image(self.tmp / "images" / name, *options, key=key)
+
+    def cabinet(
+        self,
+        image: Path,
+        version: str,
+        fms: List[str],
+        folder: Optional[Path] = None,
+        protocol: str = "com.intel.tdx-module",
+    ) -> Path:
+        """Packs an image for the remote of this testbed."""
+        series = ".".join(version.split(".")[:2])
+        guids = [guid(f"TDX\\SERIES_{series}&FMS_{cpu}") for cpu in fms]
+        metainfo = self.tmp / "images" / f"{image.name}.metainfo.xml"
+        metainfo.write_text(
+            METAINFO.format(
+                series=series,
+                series_id=series.replace(".", ""),
+                version=version,
+                filename=image.name,
+                protocol=protocol,
+                provides="\n".join(f'    <firmware type="flashed">{g}</firmware>' for g in guids),
+            ),
+            encoding="utf-8",
+        )
+        cabinet = self.tmp / f"{image.name}.cab"
+        cabinet.unlink(missing_ok=True)
+        run("gcab", "--create", "--nopath", cabinet, image, metainfo)
+        target = Path(shutil.move(cabinet, (folder or self.cabinets) / cabinet.name))
+        if folder is None:
+            self.wait_for(lambda: self._has_release(version), f"the release {version}")
+        return target
+
+    def _has_release(self, version: str) -> bool:
+        releases = (self.device() or {}).get("Releases", [])
+        return any(release.get("Version") == version for release in releases)
+
+    def uevent(self, action: str) -> None:
+        """What udev sends when the driver is loaded or removed."""
+        self.umockdev.uevent("/sys/devices/faux/tdx_host", action)
+
+    def stop(self) -> None:
+        self.stop_daemon()
+        self.bus.terminate()
+        self.bus.wait(timeout=10)
+        for target in self.mounts:
+            run("umount", "--lazy", target)
+        self.mock.stop()
+        shutil.rmtree(self.tmp)
+
+
+class TestbedCase(unittest.TestCase):
+    """A test that needs a testbed, or says why there is none."""
+
+    def make_testbed(self, *mock_options: str, **kwargs) -> Testbed:
+        reason = skip_reason()
+        if reason is not None:
+            self.skipTest(reason)
+        bed = Testbed(*mock_options, **kwargs)
+        self.addCleanup(bed.stop)
+        return bed
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def main() -> None:
+    enter_namespace()
+    unittest.main(verbosity=2)
