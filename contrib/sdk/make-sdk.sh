@@ -12,7 +12,7 @@ usage()
 usage: $0 [--source DIR] [--output DIR] [--libdir DIR]
 
   --source DIR  an unpacked fwupd source tree; default: fetched with apt-get
-  --output DIR  where the SDK goes; default: sdk/ beside meson.build
+  --output DIR  where the SDK goes; default: build/sdk
   --libdir DIR  the folder with libfwupdplugin.so; default: that of the installed fwupd
 EOF
 }
@@ -51,7 +51,7 @@ here=$(realpath "$(dirname "$0")")
 rustgen=$here/rustgen.py
 source=
 libdir=
-output=$here/../../sdk
+output=$here/../../build/sdk
 while [ $# -gt 0 ]; do
     case $1 in
     --source) source=$(realpath "$2") && shift ;;

@@ -29,6 +29,7 @@ from gi.repository import UMockdev  # pylint: disable=wrong-import-position
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
 FWUPD = os.environ.get("TDX_FWUPD", "/usr/libexec/fwupd/fwupd")
+PRELOAD = os.environ.get("TDX_PRELOAD", "")  # what a plugin built with sanitizers needs
 TEST_KEY = SOURCE / "data/tests/test-signer.pem"
 NONINTERACTIVE = [
     "--assume-yes",
@@ -54,7 +55,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 </busconfig>
 """
 FWUPD_CONFIG = """[fwupd]
-DisabledPlugins=uefi_dbx;uefi_capsule
+DisabledPlugins=cpu;uefi_capsule;uefi_dbx
 IdleTimeout=0
 UpdateMotd=false
 OnlyTrusted={only_trusted}
@@ -285,11 +286,13 @@ class Testbed:
 
     def start_daemon(self) -> None:
         with self.log.open("w", encoding="utf-8") as log:
-            command = [FWUPD, "--verbose", "--no-timestamp"]
             env = self.env
+            preload = [PRELOAD] if PRELOAD else []
             if self.umockdev is not None:
-                command.insert(0, "umockdev-wrapper")
                 env["UMOCKDEV_DIR"] = self.umockdev.get_root_dir()
+                preload.append("libumockdev-preload.so.0")
+            env["LD_PRELOAD"] = ":".join(preload)
+            command = [FWUPD, "--verbose", "--no-timestamp"]
             self.daemon = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         self.wait_for(
             lambda: self.daemon.poll() is not None or "ready for requests" in self.daemon_log(),
@@ -415,6 +418,58 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+class TapResult(unittest.TestResult):
+    """Tells meson about each test, in the Test Anything Protocol."""
+
+    def report(self, ok: bool, test: unittest.TestCase, comment: str = "") -> None:
+        name = test.id().removeprefix("__main__.")
+        status = "ok" if ok else "not ok"
+        print(f"{status} {self.testsRun} - {name}{comment}", flush=True)
+
+    def explain(self, err) -> None:
+        text = self._exc_info_to_string(err, None)  # pylint: disable=no-member
+        print("".join(f"# {line}\n" for line in text.splitlines()), flush=True)
+
+    def startTest(self, test) -> None:
+        super().startTest(test)
+        self.failed_here = False
+
+    def addSubTest(self, test, subtest, err) -> None:
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            print(f"# {subtest}")
+            self.failed_here = True
+            self.explain(err)
+
+    def addSuccess(self, test) -> None:
+        self.report(True, test)
+
+    def addSkip(self, test, reason) -> None:
+        super().addSkip(test, reason)
+        self.report(True, test, f" # SKIP {reason}")
+
+    def addFailure(self, test, err) -> None:
+        super().addFailure(test, err)
+        self.report(False, test)
+        self.explain(err)
+
+    def addError(self, test, err) -> None:
+        super().addError(test, err)
+        self.report(False, test)
+        self.explain(err)
+
+    def stopTest(self, test) -> None:
+        if self.failed_here:
+            self.report(False, test)
+        super().stopTest(test)
+
+
 def main() -> None:
     enter_namespace()
-    unittest.main(verbosity=2)
+    if len(sys.argv) > 1:
+        unittest.main(verbosity=2)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = TapResult()
+    suite.run(result)
+    print(f"1..{result.testsRun}")
+    sys.exit(0 if result.wasSuccessful() else 1)

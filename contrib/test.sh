@@ -1,0 +1,24 @@
+#!/bin/sh
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Builds with warnings as errors and runs all tests: once as shipped, once with the sanitizers.
+set -eu
+cd "$(dirname "$0")/.."
+status=0
+
+contrib/setup.sh build --werror
+meson test -C build --print-errorlogs || status=1
+
+contrib/setup.sh build-sanitize --werror -Db_sanitize=address,undefined -Db_lundef=false \
+    -Db_coverage=true
+find build-sanitize -name '*.gcda' -delete
+TDX_BUILD=$PWD/build-sanitize \
+TDX_PRELOAD=$(cc -print-file-name=libasan.so) \
+ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
+UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    meson test -C build-sanitize --print-errorlogs || status=1
+gcovr --root . --filter plugins/tdx-module/ --exclude '.*self-test' build-sanitize
+
+/usr/bin/python3 -B contrib/ci/count-tests.py build build-sanitize
+exit $status

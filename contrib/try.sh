@@ -1,0 +1,9 @@
+#!/bin/sh
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Shows an update of the TDX module with the real fwupd over a mock host; needs no TDX hardware.
+set -eu
+cd "$(dirname "$0")/.."
+contrib/setup.sh build
+exec /usr/bin/python3 -B contrib/demo/demo.py
