@@ -13,7 +13,7 @@ meson test -C build --print-errorlogs || status=1
 contrib/setup.sh build-sanitize --werror -Db_sanitize=address,undefined -Db_lundef=false \
     -Db_coverage=true
 find build-sanitize -name '*.gcda' -delete
-TDX_BUILD=$PWD/build-sanitize \
+TDX_CAMPAIGN_POSITIONS=1000 \
 TDX_PRELOAD=$(cc -print-file-name=libasan.so) \
 ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \

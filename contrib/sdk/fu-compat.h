@@ -25,7 +25,8 @@
 /* since 2.1.7: streams have a type of their own */
 #define FuInputStream GInputStream
 
-/* since 2.1.7: limits belong to the class, here they are kept with the type until an object is made */
+/* since 2.1.7: limits belong to the class, here they are kept with the type until an object is made
+ */
 static inline void
 fu_compat_firmware_constructed(GObject *object)
 {
@@ -57,7 +58,8 @@ fu_compat_firmware_set_limit(FuFirmwareClass *klass, const gchar *key, gsize val
 #define fu_firmware_add_image_gtype(klass, gtype) (void)(gtype)
 
 /* since 2.1.1: the ID follows from the type's name, e.g. FuTdxBlobFirmware is `tdx-blob` */
-#define fu_plugin_add_firmware_gtype(plugin, gtype) fu_plugin_add_firmware_gtype(plugin, NULL, gtype)
+#define fu_plugin_add_firmware_gtype(plugin, gtype)                                                \
+	fu_plugin_add_firmware_gtype(plugin, NULL, gtype)
 
 /* since 2.1.1: verb before noun */
 #define fu_plugin_add_device(plugin, device) fu_plugin_device_add(plugin, device)

@@ -122,6 +122,12 @@ def clean_env() -> dict:
     return {k: v for k, v in os.environ.items() if k not in ["LD_PRELOAD", "UMOCKDEV_DIR"]}
 
 
+def start(*command, **kwargs) -> subprocess.Popen:
+    """Starts a program that ends with this one, however this one ends."""
+    args = ["setpriv", "--pdeathsig", "TERM", *[str(arg) for arg in command]]
+    return subprocess.Popen(args, **{"env": clean_env(), **kwargs})
+
+
 def run(*command) -> str:
     done = subprocess.run(
         [str(arg) for arg in command],
@@ -160,10 +166,8 @@ class MockHost:
         self.root = mountpoint
         self.root.mkdir()
         self.device = self.root / "sys/devices/faux/tdx_host"
-        command = [str(BUILD / "data/tests/mock-tdx-host"), *options, str(mountpoint)]
-        self.process = subprocess.Popen(
-            command, env=clean_env(), stdout=subprocess.PIPE, text=True
-        )
+        program = BUILD / "data/tests/mock-tdx-host"
+        self.process = start(program, *options, mountpoint, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline().strip() != "ready":
             raise RuntimeError("the mock TDX host did not start")
 
@@ -250,8 +254,9 @@ class Testbed:
         path = self.tmp / "run/bus"
         config = self.tmp / "bus.conf"
         config.write_text(BUS_CONFIG.format(path=path), encoding="utf-8")
-        command = ["dbus-daemon", "--nofork", f"--config-file={config}"]
-        self.bus = subprocess.Popen(command, env=clean_env(), stderr=subprocess.DEVNULL)
+        self.bus = start(
+            "dbus-daemon", "--nofork", f"--config-file={config}", stderr=subprocess.DEVNULL
+        )
         self.wait_for(path.exists, "the bus")
 
     def wait_for(self, ready, what: str, seconds: float = 30) -> None:
@@ -291,9 +296,8 @@ class Testbed:
             if self.umockdev is not None:
                 env["UMOCKDEV_DIR"] = self.umockdev.get_root_dir()
                 preload.append("libumockdev-preload.so.0")
-            env["LD_PRELOAD"] = ":".join(preload)
-            command = [FWUPD, "--verbose", "--no-timestamp"]
-            self.daemon = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+            command = ["env", f"LD_PRELOAD={':'.join(preload)}", FWUPD, "--verbose"]
+            self.daemon = start(*command, "--no-timestamp", env=env, stdout=log, stderr=log)
         self.wait_for(
             lambda: self.daemon.poll() is not None or "ready for requests" in self.daemon_log(),
             "the daemon",
@@ -335,7 +339,7 @@ class Testbed:
         return json.loads(out)
 
     def devices(self) -> List[dict]:
-        return [d for d in self.json("get-devices")["Devices"] if d["Plugin"] == "tdx_module"]
+        return [d for d in self.json("get-devices").get("Devices", []) if d["Plugin"] == "tdx_module"]
 
     def device(self, name: str = "TDX Module") -> Optional[dict]:
         return next((d for d in self.devices() if d["Name"] == name), None)
@@ -426,8 +430,8 @@ class TapResult(unittest.TestResult):
         status = "ok" if ok else "not ok"
         print(f"{status} {self.testsRun} - {name}{comment}", flush=True)
 
-    def explain(self, err) -> None:
-        text = self._exc_info_to_string(err, None)  # pylint: disable=no-member
+    def explain(self, test, err) -> None:
+        text = self._exc_info_to_string(err, test)  # pylint: disable=no-member
         print("".join(f"# {line}\n" for line in text.splitlines()), flush=True)
 
     def startTest(self, test) -> None:
@@ -439,7 +443,7 @@ class TapResult(unittest.TestResult):
         if err is not None:
             print(f"# {subtest}")
             self.failed_here = True
-            self.explain(err)
+            self.explain(test, err)
 
     def addSuccess(self, test) -> None:
         self.report(True, test)
@@ -451,12 +455,12 @@ class TapResult(unittest.TestResult):
     def addFailure(self, test, err) -> None:
         super().addFailure(test, err)
         self.report(False, test)
-        self.explain(err)
+        self.explain(test, err)
 
     def addError(self, test, err) -> None:
         super().addError(test, err)
         self.report(False, test)
-        self.explain(err)
+        self.explain(test, err)
 
     def stopTest(self, test) -> None:
         if self.failed_here:

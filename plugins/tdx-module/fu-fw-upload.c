@@ -27,6 +27,7 @@ struct _FuFwUpload {
 	GObject parent_instance;
 	FuUdevDevice *device;
 	gchar *name;
+	gboolean pending;
 	FuFwUploadError error;
 };
 
@@ -46,31 +47,32 @@ fu_fw_upload_read_attr(FuFwUpload *self, const gchar *attr, GError **error)
 }
 
 /* fwupd.service has a read-only /sys on some versions of systemd */
-static void
-fu_fw_upload_explain_read_only(FuFwUpload *self, GError **error)
+static gchar *
+fu_fw_upload_explain(FuFwUpload *self, const GError *error)
 {
 	g_autofree gchar *dirname = NULL;
 
-	if (error == NULL || *error == NULL ||
-	    g_strstr_len((*error)->message, -1, fwupd_strerror(EROFS)) == NULL)
-		return;
+	if (g_strstr_len(error->message, -1, fwupd_strerror(EROFS)) == NULL)
+		return g_strdup("");
 	dirname = g_path_get_dirname(fu_udev_device_get_sysfs_path(self->device));
-	g_prefix_error(error,
-		       "fwupd may not write to sysfs, so add ReadWritePaths=-%s to the [Service] "
-		       "section of fwupd.service and restart it: ",
-		       dirname);
+	return g_strdup_printf("fwupd may not write to sysfs, so add ReadWritePaths=-%s to the "
+			       "[Service] section of fwupd.service and restart it: ",
+			       dirname);
 }
 
 static gboolean
 fu_fw_upload_write_loading(FuFwUpload *self, const gchar *value, GError **error)
 {
 	g_autofree gchar *path = fu_fw_upload_build_attr(self, "loading");
+	g_autoptr(GError) error_local = NULL;
+
 	if (!fu_udev_device_write_sysfs(self->device,
 					path,
 					value,
 					FU_FW_UPLOAD_SYSFS_TIMEOUT,
-					error)) {
-		fu_fw_upload_explain_read_only(self, error);
+					&error_local)) {
+		g_autofree gchar *prefix = fu_fw_upload_explain(self, error_local);
+		g_propagate_prefixed_error(error, g_steal_pointer(&error_local), "%s", prefix);
 		return FALSE;
 	}
 	return TRUE;
@@ -126,6 +128,22 @@ fu_fw_upload_get_error(FuFwUpload *self)
 	return self->error;
 }
 
+/**
+ * fu_fw_upload_get_pending:
+ * @self: a #FuFwUpload
+ *
+ * Gets if the last fu_fw_upload_write_bytes() has handed the image to the driver, but has not seen
+ * the end of its work.
+ *
+ * Returns: %TRUE if the driver may still be working
+ **/
+gboolean
+fu_fw_upload_get_pending(FuFwUpload *self)
+{
+	g_return_val_if_fail(FU_IS_FW_UPLOAD(self), FALSE);
+	return self->pending;
+}
+
 static gboolean
 fu_fw_upload_check_idle(FuFwUpload *self, GError **error)
 {
@@ -134,12 +152,13 @@ fu_fw_upload_check_idle(FuFwUpload *self, GError **error)
 	if (!fu_fw_upload_read_status(self, &status, error))
 		return FALSE;
 	if (status != FU_FW_UPLOAD_STATUS_IDLE) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_BUSY,
-			    "firmware/%s/status is '%s', expected 'idle': another upload is running",
-			    self->name,
-			    fu_fw_upload_status_to_string(status));
+		g_set_error(
+		    error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_BUSY,
+		    "firmware/%s/status is '%s', expected 'idle': another upload is running",
+		    self->name,
+		    fu_fw_upload_status_to_string(status));
 		return FALSE;
 	}
 	return TRUE;
@@ -322,6 +341,7 @@ fu_fw_upload_write_bytes(FuFwUpload *self, GBytes *blob, FuProgress *progress, G
 	g_return_val_if_fail(FU_IS_PROGRESS(progress), FALSE);
 	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
 
+	self->pending = FALSE;
 	self->error = FU_FW_UPLOAD_ERROR_UNKNOWN;
 	if (!fu_fw_upload_check_idle(self, error))
 		return FALSE;
@@ -334,8 +354,10 @@ fu_fw_upload_write_bytes(FuFwUpload *self, GBytes *blob, FuProgress *progress, G
 			g_debug("failed to abort the upload: %s", error_local->message);
 		return FALSE;
 	}
+	self->pending = TRUE;
 	if (!fu_fw_upload_wait(self, g_bytes_get_size(blob), progress, error))
 		return FALSE;
+	self->pending = FALSE;
 	return fu_fw_upload_ensure_error(self, error);
 }
 

@@ -126,21 +126,19 @@ fu_tdx_blob_firmware_parse_reserved(FuInputStream *stream, gsize offset, GError 
 {
 	g_autoptr(GByteArray) buf = NULL;
 
-	buf = fu_input_stream_read_byte_array(stream,
-					      offset,
-					      FU_TDX_PAGE_SIZE - offset,
-					      NULL,
-					      error);
+	buf =
+	    fu_input_stream_read_byte_array(stream, offset, FU_TDX_PAGE_SIZE - offset, NULL, error);
 	if (buf == NULL)
 		return FALSE;
 	for (guint i = 0; i < buf->len; i++) {
 		if (buf->data[i] != 0x0) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "TDX-BLOB header reserved byte at 0x%x is 0x%02x, expected 0x00",
-				    (guint)offset + i,
-				    buf->data[i]);
+			g_set_error(
+			    error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "TDX-BLOB header reserved byte at 0x%x is 0x%02x, expected 0x00",
+			    (guint)offset + i,
+			    buf->data[i]);
 			return FALSE;
 		}
 	}
@@ -170,7 +168,8 @@ fu_tdx_blob_firmware_check_size(gsize streamsz, GError **error)
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
-			    "image has %" G_GSIZE_FORMAT " bytes, expected a header page, a sigstruct "
+			    "image has %" G_GSIZE_FORMAT
+			    " bytes, expected a header page, a sigstruct "
 			    "page and whole module pages of %u bytes each",
 			    streamsz,
 			    (guint)FU_TDX_PAGE_SIZE);
@@ -212,23 +211,20 @@ fu_tdx_blob_firmware_parse_hdr_v1(FuInputStream *stream, gsize streamsz, GError 
 			    (guint)FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE);
 		return FALSE;
 	}
-	return fu_tdx_blob_firmware_parse_reserved(stream,
-						   FU_STRUCT_TDX_BLOB_HDR_V1_SIZE,
-						   error);
+	return fu_tdx_blob_firmware_parse_reserved(stream, FU_STRUCT_TDX_BLOB_HDR_V1_SIZE, error);
 }
 
 static gboolean
 fu_tdx_blob_firmware_parse_hdr_v2(FuInputStream *stream, gsize streamsz, GError **error)
 {
-	gsize module_pages =
-	    (streamsz - FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE) / FU_TDX_PAGE_SIZE;
+	gsize module_pages = (streamsz - FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE) / FU_TDX_PAGE_SIZE;
 	g_autoptr(FuStructTdxBlobHdrV2) st = NULL;
 
 	st = fu_struct_tdx_blob_hdr_v2_parse_stream(stream, 0x0, error);
 	if (st == NULL)
 		return FALSE;
 
-	/* Linux lets zero pass, and then loses the running module */
+	/* the kernel lets zero pass, and then loses the running module */
 	if (fu_struct_tdx_blob_hdr_v2_get_sigstruct_nr_pages(st) !=
 	    FU_STRUCT_TDX_BLOB_HDR_V2_DEFAULT_SIGSTRUCT_NR_PAGES) {
 		g_set_error(error,
@@ -240,18 +236,17 @@ fu_tdx_blob_firmware_parse_hdr_v2(FuInputStream *stream, gsize streamsz, GError 
 		return FALSE;
 	}
 	if (fu_struct_tdx_blob_hdr_v2_get_module_nr_pages(st) != module_pages) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "TDX-BLOB header module_nr_pages is %u, but the image has %" G_GSIZE_FORMAT
-			    " module pages",
-			    fu_struct_tdx_blob_hdr_v2_get_module_nr_pages(st),
-			    module_pages);
+		g_set_error(
+		    error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "TDX-BLOB header module_nr_pages is %u, but the image has %" G_GSIZE_FORMAT
+		    " module pages",
+		    fu_struct_tdx_blob_hdr_v2_get_module_nr_pages(st),
+		    module_pages);
 		return FALSE;
 	}
-	return fu_tdx_blob_firmware_parse_reserved(stream,
-						   FU_STRUCT_TDX_BLOB_HDR_V2_SIZE,
-						   error);
+	return fu_tdx_blob_firmware_parse_reserved(stream, FU_STRUCT_TDX_BLOB_HDR_V2_SIZE, error);
 }
 
 typedef struct {
@@ -276,7 +271,9 @@ fu_tdx_blob_firmware_verify_cb(const guint8 *buf, gsize bufsz, gpointer user_dat
 
 /* checksum of the image and hash of the module, in one pass */
 static gboolean
-fu_tdx_blob_firmware_verify(FuTdxSigstructFirmware *sigstruct, FuInputStream *stream, GError **error)
+fu_tdx_blob_firmware_verify(FuTdxSigstructFirmware *sigstruct,
+			    FuInputStream *stream,
+			    GError **error)
 {
 	gint rc;
 	gboolean ret;
@@ -390,7 +387,8 @@ fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 static GByteArray *
 fu_tdx_blob_firmware_write_hdr(FuTdxBlobFirmware *self, gsize modulesz)
 {
-	g_autoptr(GByteArray) buf = g_byte_array_new();
+	g_autoptr(GByteArray) buf =
+	    g_byte_array_sized_new(FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE + modulesz);
 
 	if (self->blob_version == FU_TDX_BLOB_VERSION_V1) {
 		g_autoptr(FuStructTdxBlobHdrV1) st = fu_struct_tdx_blob_hdr_v1_new();
@@ -417,9 +415,8 @@ fu_tdx_blob_firmware_write(FuFirmware *firmware, GError **error)
 	g_autoptr(GBytes) blob_module = NULL;
 	g_autoptr(GBytes) blob_sigstruct = NULL;
 
-	blob_sigstruct = fu_firmware_get_image_by_id_bytes(firmware,
-							   FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT,
-							   error);
+	blob_sigstruct =
+	    fu_firmware_get_image_by_id_bytes(firmware, FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT, error);
 	if (blob_sigstruct == NULL)
 		return NULL;
 	blob_module =

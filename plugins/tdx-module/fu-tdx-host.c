@@ -104,7 +104,7 @@ fu_tdx_host_get_cpus_offline(FuTdxHost *self)
 guint64
 fu_tdx_host_get_tds(FuTdxHost *self)
 {
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FU_TDX_HOST_TDS_UNKNOWN);
+	g_return_val_if_fail(FU_IS_TDX_HOST(self), G_MAXUINT64);
 	return self->tds;
 }
 
@@ -426,12 +426,7 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 		if (!g_str_has_prefix(lines[i], "tdx "))
 			continue;
 		value = fu_strstrip(lines[i] + strlen("tdx "));
-		if (!fu_strtoull(value,
-				 &self->tds,
-				 0,
-				 G_MAXUINT32,
-				 FU_INTEGER_BASE_10,
-				 error)) {
+		if (!fu_strtoull(value, &self->tds, 0, G_MAXUINT32, FU_INTEGER_BASE_10, error)) {
 			g_prefix_error(error, "misc.current has '%s': ", lines[i]);
 			return FALSE;
 		}

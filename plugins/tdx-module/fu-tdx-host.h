@@ -22,12 +22,14 @@ gboolean
 fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1, 2);
 gboolean
-fu_tdx_host_load_cpus(FuTdxHost *self, FuUdevDevice *device, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+fu_tdx_host_load_cpus(FuTdxHost *self,
+		      FuUdevDevice *device,
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 
 gboolean
-fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+fu_tdx_host_parse_cpuinfo(FuTdxHost *self,
+			  const gchar *str,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gboolean
 fu_tdx_host_parse_cpus(FuTdxHost *self, const gchar *present, const gchar *online, GError **error)
     G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);

@@ -24,6 +24,10 @@
 /* how often to look if what blocks the update has been mended */
 #define FU_TDX_MODULE_DEVICE_POLL_INTERVAL 3000 /* ms */
 
+/* a TD that is being built makes some kernels busy, so try for seven seconds in all */
+#define FU_TDX_MODULE_DEVICE_BUSY_DELAY_MIN 1000 /* ms */
+#define FU_TDX_MODULE_DEVICE_BUSY_DELAY_MAX 4000 /* ms */
+
 /* the kernel prints a short number or version, so this is not one of them */
 #define FU_TDX_MODULE_DEVICE_ATTR_SIZE_MAX 32
 
@@ -47,11 +51,11 @@ static void
 fu_tdx_module_device_to_string(FuDevice *device, guint idt, GString *str)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	fwupd_codec_string_append(str,
-				  idt,
-				  "SeamldrLayout",
-				  fu_tdx_seamldr_layout_to_string(
-				      fu_tdx_host_get_seamldr_layout(self->host)));
+	fwupd_codec_string_append(
+	    str,
+	    idt,
+	    "SeamldrLayout",
+	    fu_tdx_seamldr_layout_to_string(fu_tdx_host_get_seamldr_layout(self->host)));
 	fwupd_codec_string_append(str, idt, "UploadName", fu_tdx_host_get_upload_name(self->host));
 	fwupd_codec_string_append(str,
 				  idt,
@@ -241,8 +245,7 @@ fu_tdx_module_device_ensure_seamldr(FuTdxModuleDevice *self)
 		g_warning("no P-SEAMLDR version: %s", error_local->message);
 		return;
 	}
-	self->seamldr =
-	    fu_tdx_seamldr_device_new(FU_UDEV_DEVICE(self), version, &error_local);
+	self->seamldr = fu_tdx_seamldr_device_new(FU_UDEV_DEVICE(self), version, &error_local);
 	if (self->seamldr == NULL)
 		g_warning("no P-SEAMLDR device: %s", error_local->message);
 }
@@ -294,8 +297,8 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 	facts->module_lost = self->module_lost;
 	facts->module_svn = self->module_svn;
 	facts->module_hv = self->module_hv;
-	facts->seamldr_version =
-	    self->seamldr != NULL ? fu_device_get_version(self->seamldr) : NULL;
+	facts->seamldr_version = self->seamldr != NULL ? fu_device_get_version(self->seamldr)
+						       : NULL;
 	facts->updates_left = self->updates_left;
 	facts->upload_status = self->upload_status;
 	facts->signers = self->signers;
@@ -454,12 +457,18 @@ fu_tdx_module_device_check_firmware(FuDevice *device,
 	return fu_tdx_preflight_to_error(verdicts, error);
 }
 
+typedef struct {
+	FuFirmware *firmware;
+	FuTdxBlobVersion blob_version;
+	gboolean reinstall;
+	FuFwUploadError upload_error; /* what the kernel said */
+	gboolean unchanged;	      /* and whether it is safe to try again */
+} FuTdxModuleDeviceAttempt;
+
 /* the bytes for the kernel, verified as they are: the file behind @firmware may have changed */
 static GBytes *
 fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
-				FuFirmware *firmware,
-				FuTdxBlobVersion blob_version,
-				gboolean reinstall,
+				const FuTdxModuleDeviceAttempt *attempt,
 				GError **error)
 {
 	FuTdxPreflightFacts facts = {0};
@@ -470,8 +479,9 @@ fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
 	g_autoptr(GPtrArray) verdicts_image = NULL;
 	g_autoptr(GPtrArray) verdicts_version = NULL;
 
-	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
-	blob = fu_firmware_write(firmware, error);
+	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(attempt->firmware),
+					      attempt->blob_version);
+	blob = fu_firmware_write(attempt->firmware, error);
 	if (blob == NULL)
 		return NULL;
 	if (!fu_firmware_parse_bytes(firmware_blob,
@@ -480,8 +490,7 @@ fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
 				     FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
 				     error))
 		return NULL;
-	sigstruct =
-	    fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware_blob), error);
+	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware_blob), error);
 	if (sigstruct == NULL)
 		return NULL;
 
@@ -495,20 +504,24 @@ fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
 	verdicts_image = fu_tdx_preflight_check_image(&facts, sigstruct);
 	if (!fu_tdx_preflight_to_error(verdicts_image, error))
 		return NULL;
-	verdicts_version = fu_tdx_preflight_check_version(&facts,
-							  sigstruct,
-							  fu_firmware_get_version(firmware),
-							  reinstall);
+	verdicts_version =
+	    fu_tdx_preflight_check_version(&facts,
+					   sigstruct,
+					   fu_firmware_get_version(attempt->firmware),
+					   attempt->reinstall);
 	if (!fu_tdx_preflight_to_error(verdicts_version, error))
 		return NULL;
 	return g_steal_pointer(&blob);
 }
 
-/* what was running before, to compare with */
+/* what was running before, to compare with, and how the upload went */
 typedef struct {
-	gchar *version;
+	const gchar *version;
 	guint64 updates_left;
-} FuTdxModuleDeviceBefore;
+	const gchar *version_new;
+	const GError *error_upload; /* (nullable) */
+	gboolean pending;	    /* the kernel may still be working */
+} FuTdxModuleDeviceResult;
 
 static gboolean
 fu_tdx_module_device_version_equal(const gchar *version1, const gchar *version2)
@@ -518,24 +531,23 @@ fu_tdx_module_device_version_equal(const gchar *version1, const gchar *version2)
 
 /* an upload that never reached the P-SEAMLDR costs no update */
 static gboolean
-fu_tdx_module_device_is_unchanged(FuTdxModuleDevice *self, const FuTdxModuleDeviceBefore *before)
+fu_tdx_module_device_is_unchanged(FuTdxModuleDevice *self, const FuTdxModuleDeviceResult *result)
 {
 	const gchar *version = fu_device_get_version(FU_DEVICE(self));
-	return version != NULL && fu_tdx_module_device_version_equal(version, before->version) &&
-	       self->updates_left == before->updates_left;
+	return version != NULL && fu_tdx_module_device_version_equal(version, result->version) &&
+	       self->updates_left == result->updates_left;
 }
 
 /* only the device itself can tell what has happened */
 static gboolean
 fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
-				  const FuTdxModuleDeviceBefore *before,
-				  const gchar *version_new,
-				  const GError *error_upload,
+				  const FuTdxModuleDeviceResult *result,
 				  GError **error)
 {
 	const gchar *version = fu_device_get_version(FU_DEVICE(self));
-	const gchar *why =
-	    error_upload != NULL ? error_upload->message : "the kernel reported no error";
+	const gchar *version_new = result->version_new;
+	const gchar *why = result->error_upload != NULL ? result->error_upload->message
+							: "the kernel reported no error";
 
 	if (self->module_lost) {
 		g_set_error(error,
@@ -547,24 +559,38 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 		return FALSE;
 	}
 	if (version == NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_BROKEN_SYSTEM,
-			    "the version of the TDX module cannot be read after the update, expected "
-			    "%s; see the log of the kernel (%s)",
-			    version_new,
-			    why);
+		g_set_error(
+		    error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_BROKEN_SYSTEM,
+		    "the version of the TDX module cannot be read after the update, expected "
+		    "%s; see the log of the kernel (%s)",
+		    version_new,
+		    why);
 		return FALSE;
 	}
-	if (fu_tdx_module_device_is_unchanged(self, before)) {
+	if (result->pending && !fu_tdx_module_device_version_equal(version, version_new)) {
+		g_set_error(
+		    error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_WRITE,
+		    "the kernel was given TDX module %s, but its answer is not known and %s is "
+		    "running for now; see version in %s and the log of the kernel (%s)",
+		    version_new,
+		    version,
+		    fu_udev_device_get_sysfs_path(FU_UDEV_DEVICE(self)),
+		    why);
+		return FALSE;
+	}
+	if (fu_tdx_module_device_is_unchanged(self, result)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
-			    error_upload != NULL ? (gint)error_upload->code : FWUPD_ERROR_WRITE,
-			    "nothing was changed, and TDX module %s is still running; the kernel "
-			    "took no image, perhaps because a TD was just being built or migrated, "
-			    "so try again later (%s)",
-			    version,
-			    why);
+			    result->error_upload != NULL ? (gint)result->error_upload->code
+							 : FWUPD_ERROR_WRITE,
+			    "%s; nothing was changed, and TDX module %s is still running, so try "
+			    "again when no TD is being built or migrated",
+			    why,
+			    version);
 		return FALSE;
 	}
 	if (!fu_tdx_module_device_version_equal(version, version_new)) {
@@ -577,7 +603,7 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 			    why);
 		return FALSE;
 	}
-	if (self->updates_left != before->updates_left - 1) {
+	if (self->updates_left != result->updates_left - 1) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
@@ -585,25 +611,21 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 			    "%" G_GINT64_FORMAT ", expected %" G_GUINT64_FORMAT,
 			    version,
 			    (gint64)self->updates_left,
-			    before->updates_left - 1);
+			    result->updates_left - 1);
 		return FALSE;
 	}
-	if (error_upload != NULL)
-		g_warning("TDX module %s is running, although %s", version, why);
+	if (result->error_upload != NULL)
+		g_info("TDX module %s is running, although %s", version, why);
 	return TRUE;
 }
 
 static gboolean
 fu_tdx_module_device_upload(FuTdxModuleDevice *self,
-			    FuFirmware *firmware,
-			    FuTdxBlobVersion blob_version,
-			    gboolean reinstall,
+			    FuTdxModuleDeviceAttempt *attempt,
 			    FuProgress *progress,
-			    gboolean *header_refused,
 			    GError **error)
 {
-	const gchar *version_new;
-	FuTdxModuleDeviceBefore before = {0};
+	FuTdxModuleDeviceResult result = {0};
 	g_autofree gchar *version = NULL;
 	g_autoptr(FuFwUpload) upload = NULL;
 	g_autoptr(GBytes) blob = NULL;
@@ -614,29 +636,31 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	fu_progress_add_step(progress, FWUPD_STATUS_DEVICE_WRITE, 90, "upload");
 	fu_progress_add_step(progress, FWUPD_STATUS_DEVICE_VERIFY, 5, "verify-version");
 
-	blob = fu_tdx_module_device_build_blob(self, firmware, blob_version, reinstall, error);
+	attempt->unchanged = FALSE;
+	blob = fu_tdx_module_device_build_blob(self, attempt, error);
 	if (blob == NULL)
 		return FALSE;
 	fu_progress_step_done(progress);
 
 	version = g_strdup(fu_device_get_version(FU_DEVICE(self)));
-	before.version = version;
-	before.updates_left = self->updates_left;
+	result.version = version;
+	result.updates_left = self->updates_left;
 	upload = fu_fw_upload_new(FU_UDEV_DEVICE(self), fu_tdx_host_get_upload_name(self->host));
 	if (!fu_fw_upload_write_bytes(upload, blob, fu_progress_get_child(progress), &error_upload))
 		g_info("upload failed: %s", error_upload->message);
-	g_clear_pointer(&blob, g_bytes_unref);
+	fu_progress_step_done(progress);
 
-	if (!fu_tdx_module_device_ensure_facts(self, error))
-		return FALSE;
-	version_new = fu_firmware_get_version(firmware);
-	if (!fu_tdx_module_device_check_result(self, &before, version_new, error_upload, error)) {
-		*header_refused =
-		    fu_fw_upload_get_error(upload) == FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID &&
-		    fu_tdx_module_device_is_unchanged(self, &before);
+	if (!fu_tdx_module_device_ensure_facts(self, error)) {
+		g_prefix_error_literal(error, "nothing is known after the update: ");
 		return FALSE;
 	}
-	fu_progress_step_done(progress);
+	attempt->upload_error = fu_fw_upload_get_error(upload);
+	attempt->unchanged = fu_tdx_module_device_is_unchanged(self, &result);
+	result.version_new = fu_firmware_get_version(attempt->firmware);
+	result.error_upload = error_upload;
+	result.pending = fu_fw_upload_get_pending(upload);
+	if (!fu_tdx_module_device_check_result(self, &result, error))
+		return FALSE;
 	fu_progress_step_done(progress);
 	return TRUE;
 }
@@ -649,35 +673,36 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 				    GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	FuTdxBlobVersion blob_version = fu_tdx_host_get_blob_version(self->host);
-	gboolean header_refused = FALSE;
-	gboolean reinstall =
-	    (flags & (FWUPD_INSTALL_FLAG_ALLOW_REINSTALL | FWUPD_INSTALL_FLAG_FORCE)) > 0;
-	g_autoptr(GError) error_local = NULL;
+	FuTdxModuleDeviceAttempt attempt = {
+	    .firmware = firmware,
+	    .blob_version = fu_tdx_host_get_blob_version(self->host),
+	    .reinstall =
+		(flags & (FWUPD_INSTALL_FLAG_ALLOW_REINSTALL | FWUPD_INSTALL_FLAG_FORCE)) > 0,
+	};
+	guint delay = FU_TDX_MODULE_DEVICE_BUSY_DELAY_MIN;
 
-	if (fu_tdx_module_device_upload(self,
-					firmware,
-					blob_version,
-					reinstall,
-					progress,
-					&header_refused,
-					&error_local))
-		return TRUE;
+	while (TRUE) {
+		g_autoptr(GError) error_local = NULL;
 
-	/* the series v8 looks like Linux 7.2 but wants the old header; nothing was shut down yet */
-	if (header_refused && blob_version == FU_TDX_BLOB_VERSION_V2) {
-		g_info("trying the old header: %s", error_local->message);
+		if (fu_tdx_module_device_upload(self, &attempt, progress, &error_local))
+			return TRUE;
+		if (attempt.unchanged &&
+		    attempt.upload_error == FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID &&
+		    attempt.blob_version == FU_TDX_BLOB_VERSION_V2) {
+			/* the series v8 looks like Linux 7.2 but wants the old header */
+			attempt.blob_version = FU_TDX_BLOB_VERSION_V1;
+		} else if (attempt.unchanged &&
+			   attempt.upload_error == FU_FW_UPLOAD_ERROR_DEVICE_BUSY &&
+			   delay <= FU_TDX_MODULE_DEVICE_BUSY_DELAY_MAX) {
+			fu_device_sleep(device, delay);
+			delay *= 2;
+		} else {
+			g_propagate_error(error, g_steal_pointer(&error_local));
+			return FALSE;
+		}
+		g_info("trying again: %s", error_local->message);
 		fu_progress_reset(progress);
-		return fu_tdx_module_device_upload(self,
-						   firmware,
-						   FU_TDX_BLOB_VERSION_V1,
-						   reinstall,
-						   progress,
-						   &header_refused,
-						   error);
 	}
-	g_propagate_error(error, g_steal_pointer(&error_local));
-	return FALSE;
 }
 
 static gboolean

@@ -23,12 +23,11 @@ fu_tdx_preflight_verdicts_new(void)
 	return g_ptr_array_new_with_free_func((GDestroyNotify)fu_tdx_preflight_verdict_free);
 }
 
-static void G_GNUC_PRINTF(4, 5)
-fu_tdx_preflight_refuse(GPtrArray *verdicts,
-			FuTdxPreflightRule rule,
-			FwupdError code,
-			const gchar *format,
-			...)
+static void G_GNUC_PRINTF(4, 5) fu_tdx_preflight_refuse(GPtrArray *verdicts,
+							FuTdxPreflightRule rule,
+							FwupdError code,
+							const gchar *format,
+							...)
 {
 	FuTdxPreflightVerdict *verdict = g_new0(FuTdxPreflightVerdict, 1);
 	va_list args;
@@ -68,12 +67,7 @@ fu_tdx_preflight_version_to_series(const gchar *version, GError **error)
 		return NULL;
 	}
 	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-		if (!fu_strtoull(split[i],
-				 &parts[i],
-				 0,
-				 G_MAXUINT16,
-				 FU_INTEGER_BASE_10,
-				 error)) {
+		if (!fu_strtoull(split[i], &parts[i], 0, G_MAXUINT16, FU_INTEGER_BASE_10, error)) {
 			g_prefix_error(error, "version '%s' is invalid: ", version);
 			return NULL;
 		}
@@ -106,11 +100,12 @@ fu_tdx_preflight_check_module(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		return;
 	}
 	if (facts->module_version == NULL) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_MODULE_VERSION,
-					FWUPD_ERROR_BROKEN_SYSTEM,
-					"The version of the running TDX module cannot be read; see the "
-					"log of fwupd and that of the kernel");
+		fu_tdx_preflight_refuse(
+		    verdicts,
+		    FU_TDX_PREFLIGHT_RULE_MODULE_VERSION,
+		    FWUPD_ERROR_BROKEN_SYSTEM,
+		    "The version of the running TDX module cannot be read; see the "
+		    "log of fwupd and that of the kernel");
 	}
 }
 
@@ -123,7 +118,8 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		    verdicts,
 		    FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM,
 		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The CPU has the erratum SEAMRET_INVD_VMCS, for which Linux offers no update of "
+		    "The CPU has the erratum SEAMRET_INVD_VMCS, for which Linux offers no update "
+		    "of "
 		    "the TDX module at run time; install newer microcode, or update the BIOS");
 		return;
 	}
@@ -138,13 +134,14 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		return;
 	}
 	if (fu_tdx_host_get_upload_name(facts->host) == NULL) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The kernel has no firmware upload for the TDX module, i.e. no folder tdx_module "
-		    "in /sys/class/firmware; it needs Linux 7.2 or later with CONFIG_FW_UPLOAD, and "
-		    "a TDX module that can be updated at run time");
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
+					FWUPD_ERROR_NOT_SUPPORTED,
+					"The kernel has no firmware upload for the TDX module, "
+					"i.e. no folder tdx_module "
+					"in /sys/class/firmware; it needs Linux 7.2 or later with "
+					"CONFIG_FW_UPLOAD, and "
+					"a TDX module that can be updated at run time");
 		return;
 	}
 	if (facts->updates_left == FU_TDX_PREFLIGHT_UPDATES_UNKNOWN) {
@@ -157,12 +154,12 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		return;
 	}
 	if (facts->updates_left == 0) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
-		    FWUPD_ERROR_NEEDS_USER_ACTION,
-		    "The P-SEAMLDR has 0 updates left until the next reboot, and an update needs 1; "
-		    "reboot the host first");
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
+					FWUPD_ERROR_NEEDS_USER_ACTION,
+					"The P-SEAMLDR has 0 updates left until the next reboot, "
+					"and an update needs 1; "
+					"reboot the host first");
 	}
 }
 
@@ -437,12 +434,13 @@ fu_tdx_preflight_check_version(const FuTdxPreflightFacts *facts,
 
 	series = fu_tdx_preflight_version_to_series(version, &error_local);
 	if (series == NULL) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
-					FWUPD_ERROR_INVALID_FILE,
-					"The %s; install the image from a cabinet archive that gives "
-					"its version",
-					error_local->message);
+		fu_tdx_preflight_refuse(
+		    verdicts,
+		    FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "The %s; install the image from a cabinet archive that gives "
+		    "its version",
+		    error_local->message);
 		return g_steal_pointer(&verdicts);
 	}
 	if (version_img != NULL &&

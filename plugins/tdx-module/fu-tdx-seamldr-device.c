@@ -19,7 +19,8 @@ static void
 fu_tdx_seamldr_device_init(FuTdxSeamldrDevice *self)
 {
 	fu_device_set_name(FU_DEVICE(self), "P-SEAMLDR");
-	fu_device_set_summary(FU_DEVICE(self), "Intel loader that verifies and installs TDX modules");
+	fu_device_set_summary(FU_DEVICE(self),
+			      "Intel loader that verifies and installs TDX modules");
 	fu_device_set_vendor(FU_DEVICE(self), "Intel");
 	fu_device_build_vendor_id_u16(FU_DEVICE(self), "PCI", 0x8086);
 	fu_device_set_version_format(FU_DEVICE(self), FWUPD_VERSION_FORMAT_TRIPLET);

@@ -12,5 +12,6 @@
 G_DECLARE_FINAL_TYPE(FuTdxSeamldrDevice, fu_tdx_seamldr_device, FU, TDX_SEAMLDR_DEVICE, FuDevice)
 
 FuDevice *
-fu_tdx_seamldr_device_new(FuUdevDevice *donor, const gchar *version, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+fu_tdx_seamldr_device_new(FuUdevDevice *donor,
+			  const gchar *version,
+			  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);

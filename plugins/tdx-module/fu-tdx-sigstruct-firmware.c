@@ -634,7 +634,9 @@ fu_tdx_sigstruct_firmware_export(FuFirmware *firmware,
 }
 
 static gboolean
-fu_tdx_sigstruct_firmware_build_cpus(FuTdxSigstructFirmware *self, const gchar *cpus, GError **error)
+fu_tdx_sigstruct_firmware_build_cpus(FuTdxSigstructFirmware *self,
+				     const gchar *cpus,
+				     GError **error)
 {
 	g_auto(GStrv) split = g_strsplit(cpus, ",", -1);
 	guint len = g_strv_length(split);
@@ -697,33 +699,21 @@ fu_tdx_sigstruct_firmware_build_uints(FuTdxSigstructFirmware *self, XbNode *n, G
 	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_sigstruct_fields_u8); i++) {
 		const FuTdxSigstructFieldU8 *field = &fu_tdx_sigstruct_fields_u8[i];
 		guint64 val = field->get(self->st);
-		if (!fu_tdx_sigstruct_firmware_build_uint(n,
-							  field->key,
-							  G_MAXUINT8,
-							  &val,
-							  error))
+		if (!fu_tdx_sigstruct_firmware_build_uint(n, field->key, G_MAXUINT8, &val, error))
 			return FALSE;
 		field->set(self->st, val);
 	}
 	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_sigstruct_fields_u16); i++) {
 		const FuTdxSigstructFieldU16 *field = &fu_tdx_sigstruct_fields_u16[i];
 		guint64 val = field->get(self->st);
-		if (!fu_tdx_sigstruct_firmware_build_uint(n,
-							  field->key,
-							  G_MAXUINT16,
-							  &val,
-							  error))
+		if (!fu_tdx_sigstruct_firmware_build_uint(n, field->key, G_MAXUINT16, &val, error))
 			return FALSE;
 		field->set(self->st, val);
 	}
 	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_sigstruct_fields_u32); i++) {
 		const FuTdxSigstructFieldU32 *field = &fu_tdx_sigstruct_fields_u32[i];
 		guint64 val = field->get(self->st);
-		if (!fu_tdx_sigstruct_firmware_build_uint(n,
-							  field->key,
-							  G_MAXUINT32,
-							  &val,
-							  error))
+		if (!fu_tdx_sigstruct_firmware_build_uint(n, field->key, G_MAXUINT32, &val, error))
 			return FALSE;
 		field->set(self->st, val);
 	}

@@ -1,0 +1,276 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* Lets the kernel and the P-SEAMLDR fail in every way they can, and checks what is left and what
+ * the user is told. */
+
+#include "config.h"
+
+#include "fu-device-private.h"
+#include "fu-tdx-blob-firmware.h"
+#include "mock-fixture.h"
+
+/* the end state of an update */
+typedef enum {
+	FAULT_END_UPDATED,
+	FAULT_END_UNCHANGED,
+	FAULT_END_LOST,
+	FAULT_END_OTHER,
+} FaultEnd;
+
+typedef struct {
+	const gchar *name;
+	const gchar *options; /* of the mock host, or NULL */
+	const gchar *set;     /* lines for control/set, before the write */
+	FaultEnd end;
+	FwupdError code; /* unless updated */
+	const gchar *message;
+	guint uploads;
+} Fault;
+
+static gboolean
+fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **error)
+{
+	gboolean ret;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
+	g_autoptr(FuProgress) progress_prepare = fu_progress_new(G_STRLOC);
+	g_autoptr(FuInputStream) stream = g_memory_input_stream_new_from_bytes(blob);
+	g_autoptr(GError) error_cleanup = NULL;
+
+	firmware = fu_device_prepare_firmware(fixture->device,
+					      stream,
+					      progress_prepare,
+					      FU_FIRMWARE_PARSE_FLAG_NONE,
+					      error);
+	g_assert_nonnull(firmware);
+	fu_firmware_set_version(firmware, "1.5.16");
+	if (fault->set != NULL)
+		mock_fixture_set(fixture, fault->set);
+	ret = fu_device_write_firmware(fixture->device,
+				       firmware,
+				       progress,
+				       FWUPD_INSTALL_FLAG_NONE,
+				       error);
+
+	/* the engine does this in both cases */
+	if (!fu_device_cleanup(fixture->device,
+			       progress_cleanup,
+			       FWUPD_INSTALL_FLAG_NONE,
+			       &error_cleanup))
+		g_test_message("cleanup: %s", error_cleanup->message);
+	return ret;
+}
+
+static void
+fault_assert_end(MockFixture *fixture, const Fault *fault)
+{
+	const gchar *version = fu_device_get_version(fixture->device);
+
+	if (fault->end == FAULT_END_UPDATED)
+		g_assert_cmpstr(version, ==, "1.5.16");
+	if (fault->end == FAULT_END_UNCHANGED)
+		g_assert_cmpstr(version, ==, "1.5.06");
+	if (fault->end == FAULT_END_LOST) {
+		g_assert_cmpstr(version, ==, NULL);
+		g_assert_true(fu_device_has_inhibit(fixture->device, "module-lost"));
+		g_assert_false(fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE));
+	}
+}
+
+static void
+fault_func(gconstpointer user_data)
+{
+	const Fault *fault = (const Fault *)user_data;
+	gboolean ret;
+	const gchar *const no_options[] = {NULL};
+	g_autofree gchar *uploads = g_strdup_printf("*uploads=%u", fault->uploads);
+	g_autofree gchar *writes = NULL;
+	g_auto(GStrv) split = NULL;
+	g_autoptr(GBytes) blob = mock_fixture_make_image(no_options);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(MockFixture) fixture = NULL;
+
+	split = g_strsplit(fault->options != NULL ? fault->options : "--kernel=mainline", " ", -1);
+	{
+		g_autofree gchar *joined = g_strjoinv(" ", split);
+		g_autofree gchar *all = g_strconcat(joined, " --install-version=1.5.16", NULL);
+		g_auto(GStrv) options = g_strsplit(all, " ", -1);
+		fixture = mock_fixture_new((const gchar *const *)options);
+	}
+	ret = fault_update(fixture, fault, blob, &error);
+	g_test_message("%-40s -> %s", fault->name, ret ? "updated" : error->message);
+	g_assert_cmpint(ret, ==, fault->end == FAULT_END_UPDATED);
+	if (!ret) {
+		g_assert_error(error, FWUPD_ERROR, (gint)fault->code);
+		g_assert_nonnull(strstr(error->message, fault->message));
+	}
+	fault_assert_end(fixture, fault);
+	writes = mock_fixture_read(fixture, "control/writes");
+	g_assert_true(g_pattern_match_simple(uploads, writes));
+}
+
+/* each status with each error that the kernel can report, without and with the loss of the module
+ */
+static void
+fault_matrix_func(void)
+{
+	const gchar *statuses[] = {"preparing", "transferring", "programming"};
+	const struct {
+		const gchar *error;
+		FwupdError code;
+		guint uploads; /* if nothing is lost */
+	} errors[] = {
+	    {"hw-error", FWUPD_ERROR_WRITE, 1},
+	    {"timeout", FWUPD_ERROR_TIMED_OUT, 1},
+	    {"user-abort", FWUPD_ERROR_WRITE, 1},
+	    {"invalid-file-size", FWUPD_ERROR_INVALID_FILE, 1},
+	    {"read-write-error", FWUPD_ERROR_WRITE, 1},
+	    {"flash-wearout", FWUPD_ERROR_NOT_SUPPORTED, 1},
+	    {"unknown-error", FWUPD_ERROR_WRITE, 1},
+	    {"firmware-invalid", FWUPD_ERROR_INVALID_FILE, 2},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(statuses); i++) {
+		for (guint j = 0; j < G_N_ELEMENTS(errors); j++) {
+			g_autofree gchar *name =
+			    g_strdup_printf("%s:%s", statuses[i], errors[j].error);
+			g_autofree gchar *set = g_strdup_printf("fault=%s\n", name);
+			g_autofree gchar *set_loses = g_strdup_printf("%sfault-loses=1\n", set);
+			const Fault harmless = {name,
+						NULL,
+						set,
+						FAULT_END_UNCHANGED,
+						errors[j].code,
+						"nothing was changed",
+						errors[j].uploads};
+			const Fault fatal = {name,
+					     NULL,
+					     set_loses,
+					     FAULT_END_LOST,
+					     FWUPD_ERROR_BROKEN_SYSTEM,
+					     "the TDX module is lost",
+					     1};
+			fault_func(&harmless);
+			fault_func(&fatal);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const Fault faults[] = {
+	    {"none", NULL, NULL, FAULT_END_UPDATED, 0, NULL, 1},
+	    {"short-writes", NULL, "short-write=100\n", FAULT_END_UPDATED, 0, NULL, 1},
+	    {"device-busy-once",
+	     "--kernel=v4",
+	     "fault=transferring:device-busy\n",
+	     FAULT_END_UPDATED,
+	     0,
+	     NULL,
+	     2},
+	    {"unexpected-version",
+	     NULL,
+	     "fault-version=1.5.13\n",
+	     FAULT_END_OTHER,
+	     FWUPD_ERROR_WRITE,
+	     "TDX module 1.5.13 is running after the update, expected 1.5.16",
+	     1},
+	    {"udev-abort",
+	     NULL,
+	     "abort-after=8192\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_WRITE,
+	     "aborted by another program",
+	     0},
+	    {"second-uploader",
+	     NULL,
+	     "second-uploader=1\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_WRITE,
+	     "nothing was changed",
+	     0},
+	    {"cpu-offline",
+	     NULL,
+	     "online=0-2\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
+	     "CPU 3 is offline",
+	     0},
+	    {"upload-busy",
+	     NULL,
+	     "attr-text=firmware/tdx_module/status:transferring\\n\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_BUSY,
+	     "needs 'idle'",
+	     0},
+	    {"loading-read-only",
+	     NULL,
+	     "attr-errno=firmware/tdx_module/loading:open:EROFS\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_INTERNAL,
+	     "add ReadWritePaths=-",
+	     0},
+	    {"loading-io-error",
+	     NULL,
+	     "attr-errno=firmware/tdx_module/loading:write:EIO\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_WRITE,
+	     "nothing was changed",
+	     0},
+	    {"data-io-error",
+	     NULL,
+	     "attr-errno=firmware/tdx_module/data:write:EIO\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_WRITE,
+	     "nothing was changed",
+	     0},
+	    {"data-gone",
+	     NULL,
+	     "attr-errno=firmware/tdx_module/data:write:ENODEV\n",
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_WRITE,
+	     "nothing was changed",
+	     0},
+	    {"error-unreadable",
+	     NULL,
+	     "attr-errno=firmware/tdx_module/error:read:EIO\n",
+	     FAULT_END_UPDATED,
+	     0,
+	     NULL,
+	     1},
+	    {"vanish-preparing",
+	     NULL,
+	     "vanish=preparing\n",
+	     FAULT_END_OTHER,
+	     FWUPD_ERROR_WRITE,
+	     "its answer is not known",
+	     1},
+	    {"image-lost-on-the-way",
+	     NULL,
+	     "cpu-offline-after-reads=1:0-2\n",
+	     FAULT_END_LOST,
+	     FWUPD_ERROR_BROKEN_SYSTEM,
+	     "the TDX module is lost",
+	     1},
+	};
+	const gchar *reason;
+
+	g_test_init(&argc, &argv, NULL);
+	reason = mock_fixture_skip_reason();
+	if (reason != NULL) {
+		g_print("1..0 # SKIP %s\n", reason);
+		return 0;
+	}
+	for (guint i = 0; i < G_N_ELEMENTS(faults); i++) {
+		g_autofree gchar *path = g_strdup_printf("/faults/%s", faults[i].name);
+		g_test_add_data_func(path, &faults[i], fault_func);
+	}
+	g_test_add_func("/faults/matrix", fault_matrix_func);
+	return g_test_run();
+}
