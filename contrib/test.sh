@@ -7,6 +7,12 @@ set -eu
 cd "$(dirname "$0")/.."
 status=0
 
+# Intel's own images, where they are at hand
+if [ -z "${TDX_MODULE_BLOBS:-}" ] && [ -d ../shared/intel-tdx-blobs ]; then
+    TDX_MODULE_BLOBS=$(realpath ../shared/intel-tdx-blobs)
+    export TDX_MODULE_BLOBS
+fi
+
 contrib/setup.sh build --werror
 meson test -C build --print-errorlogs || status=1
 

@@ -54,6 +54,29 @@ fu_compat_firmware_set_limit(FuFirmwareClass *klass, const gchar *key, gsize val
 #define fu_firmware_set_images_max(klass, value)                                                   \
 	fu_compat_firmware_set_limit(klass, "fu-compat-images-max", value)
 
+/* since 2.1.7: private flags belong to the class, too; one for each class is enough here */
+static inline void
+fu_compat_device_constructed(GObject *object)
+{
+	GObjectClass *parent_class = g_type_class_peek_parent(G_OBJECT_GET_CLASS(object));
+	parent_class->constructed(object);
+	fu_device_register_private_flag(
+	    FU_DEVICE(object),
+	    g_type_get_qdata(G_OBJECT_TYPE(object), g_quark_from_string("fu-compat-private-flag")));
+}
+
+static inline void
+fu_compat_device_register_private_flag(FuDeviceClass *klass, const gchar *flag)
+{
+	g_type_set_qdata(G_TYPE_FROM_CLASS(klass),
+			 g_quark_from_string("fu-compat-private-flag"),
+			 (gpointer)flag);
+	G_OBJECT_CLASS(klass)->constructed = fu_compat_device_constructed;
+}
+
+#define fu_device_register_private_flag(klass, flag)                                               \
+	fu_compat_device_register_private_flag(klass, flag)
+
 /* since 2.1.1: the types of the images are declared; before, every type was taken */
 #define fu_firmware_add_image_gtype(klass, gtype) (void)(gtype)
 

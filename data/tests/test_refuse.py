@@ -42,7 +42,7 @@ class RefuseTest(TestbedCase):
             "for the CPUs 0xc06f0": ["--cpu=0xC06F0"],
             "debug-signed": ["--debug"],
             "handoff version 1": ["--poke-sigstruct=0x3d8=01000100"],
-            "attributes was not valid": ["--poke-sigstruct=0x3b6=01"],
+            "attributes is 0x1": ["--poke-sigstruct=0x3b6=01"],
             "sum of all 16-bit words of the image": ["--poke-image=0x2000=0102"],
             "signature does not match": ["--poke-image=0x1204=0102"],
         }

@@ -16,6 +16,9 @@
 /* Linux has no more, see NR_CPUS */
 #define FU_TDX_HOST_CPUS_MAX 8192
 
+/* the family and the extended family of CPUID.1.EAX */
+#define FU_TDX_HOST_CPU_FAMILY_MAX (0xF + 0xFF)
+
 /* mainline, and the series v2 and v3 before */
 #define FU_TDX_HOST_UPLOAD_NAME	    "tdx_module"
 #define FU_TDX_HOST_UPLOAD_NAME_OLD "seamldr_upload"
@@ -185,13 +188,41 @@ fu_tdx_host_get_blob_version(FuTdxHost *self)
 	return FU_TDX_BLOB_VERSION_V2;
 }
 
+/**
+ * fu_tdx_host_parse_number:
+ * @str: (nullable): a number as the kernel prints it, i.e. just decimal digits
+ * @max: the largest value that is allowed
+ * @value: (out): the number
+ * @error: (nullable): optional return location for an error
+ *
+ * Parses a number more strictly than fu_strtoull(), which also takes empty strings, signs, and
+ * anything after a newline.
+ *
+ * Returns: %TRUE for success
+ **/
+gboolean
+fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError **error)
+{
+	g_return_val_if_fail(value != NULL, FALSE);
+	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
+
+	if (str == NULL || str[0] == '\0' || strspn(str, "0123456789") != strlen(str)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "'%s' is not a number",
+			    str != NULL ? str : "");
+		return FALSE;
+	}
+	return fu_strtoull(str, value, 0, max, FU_INTEGER_BASE_10, error);
+}
+
 typedef struct {
-	guint64 family;
-	guint64 model;
-	guint64 stepping;
+	guint64 family; /* or G_MAXUINT64 */
+	guint64 model;	/* or G_MAXUINT64 */
 } FuTdxHostCpu;
 
-/* the inverse of what Linux does to show CPUID.1.EAX */
+/* the inverse of what Linux does to show CPUID.1.EAX, but for the stepping */
 static guint32
 fu_tdx_host_cpu_to_signature(const FuTdxHostCpu *cpu)
 {
@@ -203,8 +234,7 @@ fu_tdx_host_cpu_to_signature(const FuTdxHostCpu *cpu)
 	signature |= ((cpu->model >> 4) & 0xF) << 16;
 	signature |= family << 8;
 	signature |= (cpu->model & 0xF) << 4;
-	signature |= cpu->stepping & 0xF;
-	return signature & FU_TDX_CPU_SIGNATURE_MASK;
+	return signature;
 }
 
 static void
@@ -245,26 +275,31 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 			helper->self->erratum = TRUE;
 		return TRUE;
 	}
+	if (g_strcmp0(key, "processor") == 0) {
+		helper->cpu.family = G_MAXUINT64;
+		helper->cpu.model = G_MAXUINT64;
+		return TRUE;
+	}
 	if (g_strcmp0(key, "cpu family") == 0) {
-		return fu_strtoull(value,
-				   &helper->cpu.family,
-				   0,
-				   G_MAXUINT16,
-				   FU_INTEGER_BASE_10,
-				   error);
+		return fu_tdx_host_parse_number(value,
+						FU_TDX_HOST_CPU_FAMILY_MAX,
+						&helper->cpu.family,
+						error);
 	}
-	if (g_strcmp0(key, "model") == 0) {
-		return fu_strtoull(value,
-				   &helper->cpu.model,
-				   0,
-				   G_MAXUINT8,
-				   FU_INTEGER_BASE_10,
-				   error);
-	}
+	if (g_strcmp0(key, "model") == 0)
+		return fu_tdx_host_parse_number(value, G_MAXUINT8, &helper->cpu.model, error);
 
 	/* the last of the three */
-	if (g_strcmp0(key, "stepping") == 0)
+	if (g_strcmp0(key, "stepping") == 0) {
+		if (helper->cpu.family == G_MAXUINT64 || helper->cpu.model == G_MAXUINT64) {
+			g_set_error_literal(error,
+					    FWUPD_ERROR,
+					    FWUPD_ERROR_INVALID_DATA,
+					    "cpuinfo has no cpu family or model");
+			return FALSE;
+		}
 		fu_tdx_host_add_signature(helper->self, fu_tdx_host_cpu_to_signature(&helper->cpu));
+	}
 	return TRUE;
 }
 
@@ -281,12 +316,14 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 gboolean
 fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
 {
-	FuTdxHostCpuinfoHelper helper = {.self = self};
+	FuTdxHostCpuinfoHelper helper = {.self = self,
+					 .cpu = {.family = G_MAXUINT64, .model = G_MAXUINT64}};
 
 	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
 	g_return_val_if_fail(str != NULL, FALSE);
 	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
 
+	g_clear_pointer(&self->vendor, g_free);
 	g_array_set_size(self->signatures, 0);
 	self->erratum = FALSE;
 	if (!fu_strsplit_full(str, -1, "\n", fu_tdx_host_parse_cpuinfo_cb, &helper, error)) {
@@ -307,33 +344,41 @@ fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
 static GByteArray *
 fu_tdx_host_parse_cpulist(const gchar *str, GError **error)
 {
-	g_autofree gchar *str_strip = fu_strstrip(str);
+	g_autofree gchar *str_strip = g_strstrip(g_strdup(str));
 	g_auto(GStrv) ranges = g_strsplit(str_strip, ",", -1);
 	g_autoptr(GByteArray) cpus = g_byte_array_new();
 
+	/* there is at least the CPU that we are running on */
+	if (ranges[0] == NULL) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "CPU list '' is invalid: expected e.g. '0-3'");
+		return NULL;
+	}
 	fu_byte_array_set_size(cpus, FU_TDX_HOST_CPUS_MAX, 0x0);
 	for (guint i = 0; ranges[i] != NULL; i++) {
 		guint64 first = 0;
 		guint64 last = 0;
 		g_auto(GStrv) range = g_strsplit(ranges[i], "-", 2);
 
-		if (!fu_strtoull(range[0] != NULL ? range[0] : "",
-				 &first,
-				 0,
-				 FU_TDX_HOST_CPUS_MAX - 1,
-				 FU_INTEGER_BASE_10,
-				 error)) {
+		if (!fu_tdx_host_parse_number(range[0], FU_TDX_HOST_CPUS_MAX - 1, &first, error)) {
 			g_prefix_error(error, "CPU list '%s' is invalid: ", str_strip);
 			return NULL;
 		}
 		last = first;
-		if (range[1] != NULL && !fu_strtoull(range[1],
-						     &last,
-						     first,
-						     FU_TDX_HOST_CPUS_MAX - 1,
-						     FU_INTEGER_BASE_10,
-						     error)) {
+		if (range[0] != NULL && range[1] != NULL &&
+		    !fu_tdx_host_parse_number(range[1], FU_TDX_HOST_CPUS_MAX - 1, &last, error)) {
 			g_prefix_error(error, "CPU list '%s' is invalid: ", str_strip);
+			return NULL;
+		}
+		if (last < first) {
+			g_set_error(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "CPU list '%s' is invalid: %s ends before it starts",
+				    str_strip,
+				    ranges[i]);
 			return NULL;
 		}
 		for (guint64 j = first; j <= last; j++)
@@ -426,7 +471,7 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 		if (!g_str_has_prefix(lines[i], "tdx "))
 			continue;
 		value = fu_strstrip(lines[i] + strlen("tdx "));
-		if (!fu_strtoull(value, &self->tds, 0, G_MAXUINT32, FU_INTEGER_BASE_10, error)) {
+		if (!fu_tdx_host_parse_number(value, G_MAXUINT32, &self->tds, error)) {
 			g_prefix_error(error, "misc.current has '%s': ", lines[i]);
 			return FALSE;
 		}

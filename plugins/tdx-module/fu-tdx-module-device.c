@@ -34,6 +34,7 @@
 struct _FuTdxModuleDevice {
 	FuUdevDevice parent_instance;
 	FuTdxHost *host;
+	gchar *host_error; /* (nullable) */
 	FuDevice *seamldr; /* (nullable) */
 	gboolean module_lost;
 	guint16 module_svn;   /* 0 if not known */
@@ -227,6 +228,17 @@ fu_tdx_module_device_ensure_version(FuTdxModuleDevice *self, GError **error)
 	return fu_tdx_module_device_add_instance_ids(self, version, error);
 }
 
+/* the device is also shown when not everything is known */
+static void
+fu_tdx_module_device_ensure_host(FuTdxModuleDevice *self)
+{
+	g_autoptr(GError) error_local = NULL;
+
+	g_clear_pointer(&self->host_error, g_free);
+	if (!fu_tdx_host_load(self->host, FU_UDEV_DEVICE(self), &error_local))
+		self->host_error = g_strdup(error_local->message);
+}
+
 /* the version only changes with the BIOS */
 static void
 fu_tdx_module_device_ensure_seamldr(FuTdxModuleDevice *self)
@@ -263,12 +275,8 @@ fu_tdx_module_device_ensure_updates_left(FuTdxModuleDevice *self)
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
 		attr = "seamldr/num_remaining_updates";
 	value = fu_tdx_module_device_read_attr(self, attr, &error_local);
-	if (value == NULL || !fu_strtoull(value,
-					  &self->updates_left,
-					  0,
-					  G_MAXUINT32,
-					  FU_INTEGER_BASE_10,
-					  &error_local)) {
+	if (value == NULL ||
+	    !fu_tdx_host_parse_number(value, G_MAXUINT32, &self->updates_left, &error_local)) {
 		self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
 		g_warning("number of updates left is unknown: %s", error_local->message);
 	}
@@ -293,6 +301,7 @@ static void
 fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *facts)
 {
 	facts->host = self->host;
+	facts->host_error = self->host_error;
 	facts->module_version = fu_device_get_version(FU_DEVICE(self));
 	facts->module_lost = self->module_lost;
 	facts->module_svn = self->module_svn;
@@ -301,18 +310,41 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 						       : NULL;
 	facts->updates_left = self->updates_left;
 	facts->upload_status = self->upload_status;
+	facts->require_no_tds =
+	    fu_device_has_private_flag(FU_DEVICE(self),
+				       FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
 	facts->signers = self->signers;
+}
+
+/* what an update means for the guests; clients show this with the device and after an update */
+static void
+fu_tdx_module_device_ensure_update_message(FuTdxModuleDevice *self)
+{
+	guint64 tds = fu_tdx_host_get_tds(self->host);
+	g_autofree gchar *str = NULL;
+
+	if (tds != 0 && tds != FU_TDX_HOST_TDS_UNKNOWN) {
+		str = g_strdup_printf(
+		    "%" G_GUINT64_FORMAT " TDs are running and keep running when the TDX module is "
+		    "updated, but no TD may be "
+		    "built or migrated meanwhile. Their TEE_TCB_SVN_2 and the MRSEAM of new TDs "
+		    "change, "
+		    "so whoever checks their attestation has to know the new values.",
+		    tds);
+	}
+	if (g_strcmp0(str, fu_device_get_update_message(FU_DEVICE(self))) != 0)
+		fu_device_set_update_message(FU_DEVICE(self), str);
 }
 
 /* read everything again: nothing is remembered across an update */
 static gboolean
 fu_tdx_module_device_ensure_facts(FuTdxModuleDevice *self, GError **error)
 {
-	if (!fu_tdx_host_load(self->host, FU_UDEV_DEVICE(self), error))
-		return FALSE;
+	fu_tdx_module_device_ensure_host(self);
 	fu_tdx_module_device_ensure_seamldr(self);
 	fu_tdx_module_device_ensure_updates_left(self);
 	fu_tdx_module_device_ensure_upload_status(self);
+	fu_tdx_module_device_ensure_update_message(self);
 	return fu_tdx_module_device_ensure_version(self, error);
 }
 
@@ -321,6 +353,7 @@ static gboolean
 fu_tdx_module_device_rule_is_transient(FuTdxPreflightRule rule)
 {
 	return rule == FU_TDX_PREFLIGHT_RULE_CPU_OFFLINE ||
+	       rule == FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING ||
 	       rule == FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY ||
 	       rule == FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING;
 }
@@ -393,14 +426,15 @@ static gboolean
 fu_tdx_module_device_setup(FuDevice *device, GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
+	g_autoptr(GError) error_local = NULL;
 
 	if (!fu_device_retry_full(device,
 				  fu_tdx_module_device_appear_cb,
 				  FU_TDX_MODULE_DEVICE_APPEAR_COUNT,
 				  FU_TDX_MODULE_DEVICE_APPEAR_DELAY,
 				  NULL,
-				  error))
-		return FALSE;
+				  &error_local))
+		g_info("attributes did not appear: %s", error_local->message);
 	return fu_tdx_module_device_refresh(self, error);
 }
 
@@ -759,10 +793,42 @@ fu_tdx_module_device_set_progress(FuDevice *device, FuProgress *progress)
 }
 
 static void
+fu_tdx_module_device_add_metadata(FuTdxModuleDevice *self,
+				  const gchar *suffix,
+				  GHashTable *metadata)
+{
+	if (self->module_svn != 0) {
+		g_hash_table_insert(metadata,
+				    g_strdup_printf("TdxModuleSvn%s", suffix),
+				    g_strdup_printf("0x%04x", self->module_svn));
+	}
+	if (self->module_mrseam != NULL) {
+		g_hash_table_insert(metadata,
+				    g_strdup_printf("TdxModuleMrseam%s", suffix),
+				    g_strdup(self->module_mrseam));
+	}
+}
+
+static void
+fu_tdx_module_device_report_metadata_pre(FuDevice *device, GHashTable *metadata)
+{
+	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
+	fu_tdx_module_device_add_metadata(self, "Old", metadata);
+}
+
+static void
+fu_tdx_module_device_report_metadata_post(FuDevice *device, GHashTable *metadata)
+{
+	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
+	fu_tdx_module_device_add_metadata(self, "New", metadata);
+}
+
+static void
 fu_tdx_module_device_finalize(GObject *object)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(object);
 	g_object_unref(self->host);
+	g_free(self->host_error);
 	g_clear_object(&self->seamldr);
 	g_free(self->module_mrseam);
 	g_free(self->reasons);
@@ -803,6 +869,7 @@ fu_tdx_module_device_class_init(FuTdxModuleDeviceClass *klass)
 	GObjectClass *object_class = G_OBJECT_CLASS(klass);
 	FuDeviceClass *device_class = FU_DEVICE_CLASS(klass);
 	object_class->finalize = fu_tdx_module_device_finalize;
+	fu_device_register_private_flag(device_class, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
 	device_class->to_string = fu_tdx_module_device_to_string;
 	device_class->probe = fu_tdx_module_device_probe;
 	device_class->setup = fu_tdx_module_device_setup;
@@ -813,4 +880,6 @@ fu_tdx_module_device_class_init(FuTdxModuleDeviceClass *klass)
 	device_class->write_firmware = fu_tdx_module_device_write_firmware;
 	device_class->set_quirk_kv = fu_tdx_module_device_set_quirk_kv;
 	device_class->set_progress = fu_tdx_module_device_set_progress;
+	device_class->report_metadata_pre = fu_tdx_module_device_report_metadata_pre;
+	device_class->report_metadata_post = fu_tdx_module_device_report_metadata_post;
 }

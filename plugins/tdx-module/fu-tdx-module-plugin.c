@@ -17,6 +17,48 @@ struct _FuTdxModulePlugin {
 
 G_DEFINE_TYPE(FuTdxModulePlugin, fu_tdx_module_plugin, FU_TYPE_PLUGIN)
 
+#define FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS "RequireNoGuests"
+
+/* a mistake in the configuration must not let an update through */
+static gboolean
+fu_tdx_module_plugin_get_require_no_guests(FuPlugin *plugin)
+{
+	gboolean value = FALSE;
+	g_autofree gchar *str =
+	    fu_plugin_get_config_value(plugin, FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS);
+	g_autoptr(GError) error_local = NULL;
+
+	if (!fu_strtobool(str, &value, &error_local)) {
+		g_warning("%s is '%s' in fwupd.conf, expected true or false; using true",
+			  FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS,
+			  str);
+		return TRUE;
+	}
+	return value;
+}
+
+static gboolean
+fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
+				   const gchar *key,
+				   const gchar *value,
+				   GError **error)
+{
+	gboolean value_bool = FALSE;
+
+	if (g_strcmp0(key, FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS) != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "config key %s not supported, expected %s",
+			    key,
+			    FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS);
+		return FALSE;
+	}
+	if (!fu_strtobool(value, &value_bool, error))
+		return FALSE;
+	return fu_plugin_set_config_value(plugin, key, value, error);
+}
+
 static gboolean
 fu_tdx_module_plugin_backend_device_added(FuPlugin *plugin,
 					  FuDevice *device,
@@ -42,6 +84,9 @@ fu_tdx_module_plugin_backend_device_added(FuPlugin *plugin,
 
 	dev = g_object_new(FU_TYPE_TDX_MODULE_DEVICE, "context", ctx, NULL);
 	fu_device_incorporate(dev, device, FU_DEVICE_INCORPORATE_FLAG_ALL);
+	if (fu_tdx_module_plugin_get_require_no_guests(plugin)) {
+		fu_device_add_private_flag(dev, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
+	}
 	locker = fu_device_locker_new(dev, error);
 	if (locker == NULL)
 		return FALSE;
@@ -76,6 +121,9 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_BLOB_FIRMWARE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 
+	/* defaults changed here will also be reflected in the fwupd.conf man page */
+	fu_plugin_set_config_default(plugin, FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS, "false");
+
 	/* chain up to parent */
 	G_OBJECT_CLASS(fu_tdx_module_plugin_parent_class)->constructed(obj);
 }
@@ -85,5 +133,6 @@ fu_tdx_module_plugin_class_init(FuTdxModulePluginClass *klass)
 {
 	FuPluginClass *plugin_class = FU_PLUGIN_CLASS(klass);
 	plugin_class->constructed = fu_tdx_module_plugin_constructed;
+	plugin_class->modify_config = fu_tdx_module_plugin_modify_config;
 	plugin_class->backend_device_added = fu_tdx_module_plugin_backend_device_added;
 }

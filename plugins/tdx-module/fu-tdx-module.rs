@@ -56,7 +56,7 @@ struct FuStructTdxSigstruct {
     signature: [u8; 384],         // little-endian
     seamhash: [u8; 48],           // SHA-384 of the module, also called MRSEAM
     seamsvn: u16le,               // minor in the low byte, major in the high byte
-    attributes: u64le == 0x0,
+    attributes: u64le,
     rip_offset: u32le,
     num_stack_pages: u8,
     num_tls_pages: u8,
@@ -71,7 +71,7 @@ struct FuStructTdxSigstruct {
     module_hv: u16le,
     min_update_hv: u16le,
     no_downgrade: u8,
-    reserved2: u8 == 0x0,
+    reserved2: u8,
     num_handoff_pages: u16le,
     gdt_idt_offset: u32le,
     fault_wrapper_offset: u32le,
@@ -120,6 +120,7 @@ enum FuTdxSeamldrLayout {
 // the rules of the preflight; the names are the IDs of the inhibits
 #[derive(ToString)]
 enum FuTdxPreflightRule {
+    HostUnknown,
     ModuleLost,
     ModuleVersion,
     CpuErratum,

@@ -67,7 +67,7 @@ fu_tdx_preflight_version_to_series(const gchar *version, GError **error)
 		return NULL;
 	}
 	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-		if (!fu_strtoull(split[i], &parts[i], 0, G_MAXUINT16, FU_INTEGER_BASE_10, error)) {
+		if (!fu_tdx_host_parse_number(split[i], G_MAXUINT16, &parts[i], error)) {
 			g_prefix_error(error, "version '%s' is invalid: ", version);
 			return NULL;
 		}
@@ -198,6 +198,32 @@ fu_tdx_preflight_check_cpus(const FuTdxPreflightFacts *facts, GPtrArray *verdict
 }
 
 static void
+fu_tdx_preflight_check_guests(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
+{
+	guint64 tds = fu_tdx_host_get_tds(facts->host);
+
+	if (!facts->require_no_tds || tds == 0)
+		return;
+	if (tds == FU_TDX_HOST_TDS_UNKNOWN) {
+		fu_tdx_preflight_refuse(
+		    verdicts,
+		    FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
+		    FWUPD_ERROR_NEEDS_USER_ACTION,
+		    "The kernel does not say how many TDs are running, and RequireNoGuests=true in "
+		    "fwupd.conf needs 0; mount the cgroup tree with its misc controller, or set "
+		    "RequireNoGuests=false");
+		return;
+	}
+	fu_tdx_preflight_refuse(verdicts,
+				FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
+				FWUPD_ERROR_NEEDS_USER_ACTION,
+				"%" G_GUINT64_FORMAT
+				" TDs are running, and RequireNoGuests=true in fwupd.conf needs 0; "
+				"stop or migrate them, or set RequireNoGuests=false",
+				tds);
+}
+
+static void
 fu_tdx_preflight_check_upload(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
 {
 	if (facts->upload_status == FU_FW_UPLOAD_STATUS_UNKNOWN ||
@@ -225,8 +251,18 @@ fu_tdx_preflight_check_host(const FuTdxPreflightFacts *facts)
 	g_autoptr(GPtrArray) verdicts = fu_tdx_preflight_verdicts_new();
 
 	fu_tdx_preflight_check_module(facts, verdicts);
+	if (facts->host_error != NULL) {
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_HOST_UNKNOWN,
+					FWUPD_ERROR_BROKEN_SYSTEM,
+					"Not everything is known about this machine (%s); see the "
+					"log of fwupd",
+					facts->host_error);
+		return g_steal_pointer(&verdicts);
+	}
 	fu_tdx_preflight_check_kernel(facts, verdicts);
 	fu_tdx_preflight_check_cpus(facts, verdicts);
+	fu_tdx_preflight_check_guests(facts, verdicts);
 	fu_tdx_preflight_check_upload(facts, verdicts);
 	return g_steal_pointer(&verdicts);
 }

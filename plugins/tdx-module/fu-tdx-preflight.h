@@ -15,6 +15,7 @@
 /**
  * FuTdxPreflightFacts:
  * @host: (nullable): the machine, or %NULL to ask only what is the same on every machine
+ * @host_error: (nullable): why not everything is known about @host
  * @module_version: (nullable): the running TDX module, e.g. `1.5.06`
  * @module_lost: if the running TDX module is gone until the next reboot
  * @module_svn: the SVN of the running TDX module, or 0 if not known
@@ -22,12 +23,14 @@
  * @seamldr_version: (nullable): the P-SEAMLDR, e.g. `1.5.06`
  * @updates_left: what the P-SEAMLDR still takes until the next reboot
  * @upload_status: what the kernel is doing
+ * @require_no_tds: if the administrator wants no update while TDs are running
  * @signers: (element-type utf8): SHA-384 of each trusted modulus, as 96 hexadecimal digits
  *
  * What the rules know. Nothing in here is owned.
  **/
 typedef struct {
 	FuTdxHost *host;
+	const gchar *host_error;
 	const gchar *module_version;
 	gboolean module_lost;
 	guint16 module_svn;
@@ -35,6 +38,7 @@ typedef struct {
 	const gchar *seamldr_version;
 	guint64 updates_left;
 	FuFwUploadStatus upload_status;
+	gboolean require_no_tds;
 	GPtrArray *signers;
 } FuTdxPreflightFacts;
 

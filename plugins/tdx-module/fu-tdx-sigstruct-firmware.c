@@ -334,14 +334,12 @@ fu_tdx_sigstruct_firmware_reverse(const guint8 *buf, gsize bufsz)
 	return g_bytes_new(array->data, array->len);
 }
 
-static gnutls_datum_t
-fu_tdx_sigstruct_firmware_to_datum(GBytes *blob)
+static void
+fu_tdx_sigstruct_firmware_set_datum(gnutls_datum_t *datum, GBytes *blob)
 {
 	gsize bufsz = 0;
-	gnutls_datum_t datum = {0};
-	datum.data = (guchar *)g_bytes_get_data(blob, &bufsz);
-	datum.size = bufsz;
-	return datum;
+	datum->data = (guchar *)g_bytes_get_data(blob, &bufsz);
+	datum->size = bufsz;
 }
 
 /* everything but the key and the signature themselves */
@@ -378,10 +376,10 @@ gboolean
 fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError **error)
 {
 	gint rc;
-	gnutls_datum_t data;
-	gnutls_datum_t exponent;
-	gnutls_datum_t modulus;
-	gnutls_datum_t signature;
+	gnutls_datum_t data = {0};
+	gnutls_datum_t exponent = {0};
+	gnutls_datum_t modulus = {0};
+	gnutls_datum_t signature = {0};
 	gsize modulussz = 0;
 	gsize signaturesz = 0;
 	const guint8 *buf;
@@ -396,9 +394,9 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 
 	buf = fu_struct_tdx_sigstruct_get_modulus(self->st, &modulussz);
 	blob_modulus = fu_tdx_sigstruct_firmware_reverse(buf, modulussz);
-	modulus = fu_tdx_sigstruct_firmware_to_datum(blob_modulus);
+	fu_tdx_sigstruct_firmware_set_datum(&modulus, blob_modulus);
 	blob_exponent = fu_tdx_sigstruct_firmware_get_exponent(self);
-	exponent = fu_tdx_sigstruct_firmware_to_datum(blob_exponent);
+	fu_tdx_sigstruct_firmware_set_datum(&exponent, blob_exponent);
 	rc = gnutls_pubkey_init(&pubkey);
 	if (rc == GNUTLS_E_SUCCESS)
 		rc = gnutls_pubkey_import_rsa_raw(pubkey, &modulus, &exponent);
@@ -411,10 +409,10 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 		return FALSE;
 	}
 	blob_data = fu_tdx_sigstruct_firmware_get_signed_bytes(self);
-	data = fu_tdx_sigstruct_firmware_to_datum(blob_data);
+	fu_tdx_sigstruct_firmware_set_datum(&data, blob_data);
 	buf = fu_struct_tdx_sigstruct_get_signature(self->st, &signaturesz);
 	blob_signature = fu_tdx_sigstruct_firmware_reverse(buf, signaturesz);
-	signature = fu_tdx_sigstruct_firmware_to_datum(blob_signature);
+	fu_tdx_sigstruct_firmware_set_datum(&signature, blob_signature);
 	rc = gnutls_pubkey_verify_data2(pubkey, GNUTLS_SIGN_RSA_SHA384, 0, &data, &signature);
 	if (rc < 0) {
 		g_set_error(error,
@@ -448,12 +446,51 @@ fu_tdx_sigstruct_firmware_check_zero(const gchar *key,
 	return TRUE;
 }
 
+/* modules of the 1.5 series have zeros there, which their P-SEAMLDR demands */
+static gboolean
+fu_tdx_sigstruct_firmware_check_version(FuTdxSigstructFirmware *self, GError **error)
+{
+	guint16 update = fu_struct_tdx_sigstruct_get_version_update(self->st);
+	guint8 minor = fu_struct_tdx_sigstruct_get_version_minor(self->st);
+	guint32 build = fu_struct_tdx_sigstruct_get_version_build(self->st);
+
+	if (fu_struct_tdx_sigstruct_get_version_major(self->st) != 0)
+		return TRUE;
+	if (minor == 0 && update == 0 && build == 0)
+		return TRUE;
+	g_set_error(
+	    error,
+	    FWUPD_ERROR,
+	    FWUPD_ERROR_INVALID_FILE,
+	    "version_major is 0 and version_minor %u, version_update %u, version_build 0x%x, "
+	    "expected all of them to be 0, or none",
+	    minor,
+	    update,
+	    build);
+	return FALSE;
+}
+
 static gboolean
 fu_tdx_sigstruct_firmware_check_reserved(FuTdxSigstructFirmware *self, GError **error)
 {
 	gsize bufsz = 0;
 	const guint8 *buf;
+	guint8 reserved2 = fu_struct_tdx_sigstruct_get_reserved2(self->st);
+	guint64 attributes = fu_struct_tdx_sigstruct_get_attributes(self->st);
 
+	if (attributes != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "attributes is 0x%" G_GINT64_MODIFIER "x, expected 0x0",
+			    attributes);
+		return FALSE;
+	}
+	if (!fu_tdx_sigstruct_firmware_check_zero("reserved2",
+						  &reserved2,
+						  sizeof(reserved2),
+						  error))
+		return FALSE;
 	buf = fu_struct_tdx_sigstruct_get_reserved0(self->st, &bufsz);
 	if (!fu_tdx_sigstruct_firmware_check_zero("reserved0", buf, bufsz, error))
 		return FALSE;
@@ -518,6 +555,8 @@ fu_tdx_sigstruct_firmware_check_fields(FuTdxSigstructFirmware *self, GError **er
 				    "cpuid_table_size is 0, expected at least 1");
 		return FALSE;
 	}
+	if (!fu_tdx_sigstruct_firmware_check_version(self, error))
+		return FALSE;
 	return fu_tdx_sigstruct_firmware_check_reserved(self, error);
 }
 
@@ -668,9 +707,22 @@ fu_tdx_sigstruct_firmware_build_buf(FuTdxSigstructFirmware *self,
 				    const gchar *value,
 				    GError **error)
 {
+	gsize bufsz = 0;
 	g_autoptr(GByteArray) buf = fu_byte_array_from_string(value, error);
+
 	if (buf == NULL) {
 		g_prefix_error(error, "%s: ", field->key);
+		return FALSE;
+	}
+	(void)field->get(self->st, &bufsz);
+	if (buf->len != bufsz) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "%s has %u bytes, expected %" G_GSIZE_FORMAT,
+			    field->key,
+			    buf->len,
+			    bufsz);
 		return FALSE;
 	}
 	return field->set(self->st, buf->data, buf->len, error);

@@ -1,0 +1,302 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/*
+ * Reaches what is behind the sizes, hashes and signatures. The input is an image without the zeros
+ * between its parts: what to repair, header, sigstruct and module.
+ */
+
+#include "config.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
+
+#include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-preflight.h"
+
+#define FUZZ_REPAIR_SIZE     (1 << 0)
+#define FUZZ_REPAIR_SEAMHASH (1 << 1)
+#define FUZZ_REPAIR_SIGN     (1 << 2)
+#define FUZZ_REPAIR_CHECKSUM (1 << 3)
+
+#define FUZZ_HEADER_SIZE   24
+#define FUZZ_OFFSET_MODULE (2 * FU_TDX_PAGE_SIZE)
+
+static gnutls_privkey_t fuzz_key = NULL;
+static guint8 fuzz_modulus[FU_STRUCT_TDX_SIGSTRUCT_SIZE_MODULUS] = {0};
+
+static void
+fuzz_reverse(guint8 *dst, const gnutls_datum_t *src, gsize dstsz)
+{
+	g_assert_cmpuint(src->size, >=, dstsz);
+	for (gsize i = 0; i < dstsz; i++)
+		dst[i] = src->data[src->size - 1 - i];
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	gnutls_datum_t exponent = {0};
+	gnutls_datum_t modulus = {0};
+	gnutls_datum_t pem = {0};
+
+	g_assert_cmpint(gnutls_load_file(TEST_SIGNER, &pem), ==, 0);
+	g_assert_cmpint(gnutls_privkey_init(&fuzz_key), ==, 0);
+	g_assert_cmpint(
+	    gnutls_privkey_import_x509_raw(fuzz_key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0),
+	    ==,
+	    0);
+	g_assert_cmpint(gnutls_privkey_export_rsa_raw(fuzz_key,
+						      &modulus,
+						      &exponent,
+						      NULL,
+						      NULL,
+						      NULL,
+						      NULL,
+						      NULL,
+						      NULL),
+			==,
+			0);
+	fuzz_reverse(fuzz_modulus, &modulus, sizeof(fuzz_modulus));
+	gnutls_free(pem.data);
+	gnutls_free(modulus.data);
+	gnutls_free(exponent.data);
+	g_type_ensure(FU_TYPE_TDX_BLOB_FIRMWARE);
+	g_type_ensure(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
+	return 0;
+}
+
+static void
+fuzz_repair_size(GByteArray *image)
+{
+	if (fu_memread_uint16(image->data, G_LITTLE_ENDIAN) == FU_TDX_BLOB_VERSION_V1) {
+		fu_memwrite_uint32(image->data + 4, FUZZ_OFFSET_MODULE, G_LITTLE_ENDIAN);
+		fu_memwrite_uint32(image->data + 16, image->len, G_LITTLE_ENDIAN);
+		return;
+	}
+	fu_memwrite_uint32(image->data + 12, 1, G_LITTLE_ENDIAN);
+	fu_memwrite_uint32(image->data + 16,
+			   (image->len - FUZZ_OFFSET_MODULE) / FU_TDX_PAGE_SIZE,
+			   G_LITTLE_ENDIAN);
+}
+
+static void
+fuzz_repair_seamhash(GByteArray *image)
+{
+	guint8 *sigstruct = image->data + FU_TDX_PAGE_SIZE;
+	gnutls_hash_fast(GNUTLS_DIG_SHA384,
+			 image->data + FUZZ_OFFSET_MODULE,
+			 image->len - FUZZ_OFFSET_MODULE,
+			 sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
+}
+
+static void
+fuzz_repair_sign(GByteArray *image)
+{
+	gnutls_datum_t datum = {0};
+	gnutls_datum_t signature = {0};
+	guint8 *sigstruct = image->data + FU_TDX_PAGE_SIZE;
+	g_autoptr(GByteArray) data = g_byte_array_new();
+
+	memcpy(sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS,
+	       fuzz_modulus,
+	       sizeof(fuzz_modulus));
+	g_byte_array_append(data, sigstruct, FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS);
+	g_byte_array_append(data,
+			    sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH,
+			    FU_STRUCT_TDX_SIGSTRUCT_SIZE - FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
+	datum.data = data->data;
+	datum.size = data->len;
+	g_assert_cmpint(
+	    gnutls_privkey_sign_data(fuzz_key, GNUTLS_DIG_SHA384, 0, &datum, &signature),
+	    ==,
+	    0);
+	fuzz_reverse(sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SIGNATURE,
+		     &signature,
+		     FU_STRUCT_TDX_SIGSTRUCT_SIZE_SIGNATURE);
+	gnutls_free(signature.data);
+}
+
+static void
+fuzz_repair_checksum(GByteArray *image)
+{
+	guint16 sum;
+	fu_memwrite_uint16(image->data + 2, 0x0, G_LITTLE_ENDIAN);
+	sum = fu_sum16w(image->data, image->len, G_LITTLE_ENDIAN);
+	fu_memwrite_uint16(image->data + 2, (guint16)(0 - sum), G_LITTLE_ENDIAN);
+}
+
+static GBytes *
+fuzz_make_image(const guint8 *data, gsize size)
+{
+	guint8 repair = data[0];
+	gsize modulesz = size - 1 - FUZZ_HEADER_SIZE - FU_STRUCT_TDX_SIGSTRUCT_SIZE;
+	g_autoptr(GByteArray) image = g_byte_array_new();
+
+	g_byte_array_append(image, data + 1, FUZZ_HEADER_SIZE);
+	fu_byte_array_set_size(image, FU_TDX_PAGE_SIZE, 0x0);
+	g_byte_array_append(image, data + 1 + FUZZ_HEADER_SIZE, FU_STRUCT_TDX_SIGSTRUCT_SIZE);
+	fu_byte_array_set_size(image, FUZZ_OFFSET_MODULE, 0x0);
+	g_byte_array_append(image,
+			    data + 1 + FUZZ_HEADER_SIZE + FU_STRUCT_TDX_SIGSTRUCT_SIZE,
+			    modulesz);
+	fu_byte_array_align_up(image, 12, 0x0);
+	if (repair & FUZZ_REPAIR_SIZE)
+		fuzz_repair_size(image);
+	if (repair & FUZZ_REPAIR_SEAMHASH)
+		fuzz_repair_seamhash(image);
+	if (repair & FUZZ_REPAIR_SIGN)
+		fuzz_repair_sign(image);
+	if (repair & FUZZ_REPAIR_CHECKSUM)
+		fuzz_repair_checksum(image);
+	return g_bytes_new(image->data, image->len);
+}
+
+/* not compared in the XML: entries after the last one used */
+static gboolean
+fuzz_has_unused_cpus(const guint8 *buf)
+{
+	guint32 used = fu_memread_uint32(buf + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_CPUID_TABLE_SIZE,
+					 G_LITTLE_ENDIAN);
+	for (gsize i = used; i < FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE; i++) {
+		if (fu_memread_uint32(buf + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_CPUID_TABLE + i * 4,
+				      G_LITTLE_ENDIAN) != 0x0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* the XML has all that there is to know */
+static void
+fuzz_check_sigstruct(FuTdxSigstructFirmware *sigstruct)
+{
+	g_autofree gchar *xml = NULL;
+	g_autoptr(FuFirmware) sigstruct2 = fu_tdx_sigstruct_firmware_new();
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob2 = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(XbNode) n = NULL;
+	g_autoptr(XbSilo) silo = NULL;
+
+	blob = fu_firmware_write(FU_FIRMWARE(sigstruct), &error);
+	g_assert_no_error(error);
+	xml = fu_firmware_export_to_xml(FU_FIRMWARE(sigstruct),
+					FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG,
+					&error);
+	g_assert_no_error(error);
+	silo = xb_silo_new_from_xml(xml, &error);
+	g_assert_no_error(error);
+	n = xb_silo_query_first(silo, "firmware", &error);
+	g_assert_no_error(error);
+	g_assert_true(fu_firmware_build(sigstruct2, n, NULL));
+	blob2 = fu_firmware_write(sigstruct2, &error);
+	g_assert_no_error(error);
+	if (!fuzz_has_unused_cpus(g_bytes_get_data(blob, NULL)))
+		g_assert_true(g_bytes_equal(blob, blob2));
+}
+
+static void
+fuzz_check_preflight(FuTdxSigstructFirmware *sigstruct)
+{
+	g_autoptr(FuTdxHost) host = fu_tdx_host_new();
+	g_autoptr(GPtrArray) signers = g_ptr_array_new();
+	g_autoptr(GPtrArray) verdicts_image = NULL;
+	g_autoptr(GPtrArray) verdicts_version = NULL;
+	FuTdxPreflightFacts facts = {
+	    .host = host,
+	    .module_version = "1.5.06",
+	    .module_svn = 0x010b,
+	    .seamldr_version = "1.5.06",
+	    .updates_left = 1,
+	    .signers = signers,
+	};
+
+	g_ptr_array_add(signers, "00");
+	g_assert_true(fu_tdx_host_parse_cpuinfo(host,
+						"vendor_id\t: GenuineIntel\n"
+						"cpu family\t: 6\n"
+						"model\t\t: 143\n"
+						"stepping\t: 8\n",
+						NULL));
+	verdicts_image = fu_tdx_preflight_check_image(&facts, sigstruct);
+	g_assert_false(fu_tdx_preflight_to_error(verdicts_image, NULL));
+	verdicts_version = fu_tdx_preflight_check_version(
+	    &facts,
+	    sigstruct,
+	    fu_firmware_get_version(FU_FIRMWARE(sigstruct)),
+	    TRUE);
+	if (fu_tdx_preflight_to_error(verdicts_version, NULL))
+		return;
+}
+
+/* written back it is the same, also after it had the other header */
+static void
+fuzz_check_write(FuTdxBlobFirmware *firmware, GBytes *image)
+{
+	FuTdxBlobVersion blob_version = fu_tdx_blob_firmware_get_blob_version(firmware);
+	g_autoptr(FuFirmware) firmware2 = fu_tdx_blob_firmware_new();
+	g_autoptr(GBytes) blob1 = NULL;
+	g_autoptr(GBytes) blob2 = NULL;
+	g_autoptr(GBytes) blob3 = NULL;
+	g_autoptr(GError) error = NULL;
+
+	blob1 = fu_firmware_write(FU_FIRMWARE(firmware), &error);
+	g_assert_no_error(error);
+	g_assert_true(g_bytes_equal(image, blob1));
+	fu_tdx_blob_firmware_set_blob_version(firmware,
+					      blob_version == FU_TDX_BLOB_VERSION_V1
+						  ? FU_TDX_BLOB_VERSION_V2
+						  : FU_TDX_BLOB_VERSION_V1);
+	blob2 = fu_firmware_write(FU_FIRMWARE(firmware), &error);
+	g_assert_no_error(error);
+	g_assert_true(fu_firmware_parse_bytes(firmware2,
+					      blob2,
+					      0x0,
+					      FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
+					      NULL));
+	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware2), blob_version);
+	blob3 = fu_firmware_write(firmware2, &error);
+	g_assert_no_error(error);
+	g_assert_true(g_bytes_equal(image, blob3));
+}
+
+int
+LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
+{
+	gboolean strict;
+	g_autofree gchar *xml = NULL;
+	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new();
+	g_autoptr(FuFirmware) firmware_strict = fu_tdx_blob_firmware_new();
+	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autoptr(GBytes) image = NULL;
+
+	if (size < 1 + FUZZ_HEADER_SIZE + FU_STRUCT_TDX_SIGSTRUCT_SIZE)
+		return 0;
+	image = fuzz_make_image(data, size);
+	strict = fu_firmware_parse_bytes(firmware_strict,
+					 image,
+					 0x0,
+					 FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
+					 NULL);
+	if (!fu_firmware_parse_bytes(firmware,
+				     image,
+				     0x0,
+				     FU_FIRMWARE_PARSE_FLAG_NO_SEARCH |
+					 FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM,
+				     NULL)) {
+		g_assert_false(strict);
+		return 0;
+	}
+	if (strict)
+		fuzz_check_write(FU_TDX_BLOB_FIRMWARE(firmware_strict), image);
+	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), NULL);
+	g_assert_nonnull(sigstruct);
+	fuzz_check_sigstruct(sigstruct);
+	fuzz_check_preflight(sigstruct);
+	xml = fu_firmware_export_to_xml(firmware, FU_FIRMWARE_EXPORT_FLAG_NONE, NULL);
+	g_assert_nonnull(xml);
+	return 0;
+}
