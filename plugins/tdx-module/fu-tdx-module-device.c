@@ -15,14 +15,17 @@
 #include "fu-tdx-preflight.h"
 #include "fu-tdx-seamldr-device.h"
 
+#define FU_TDX_MODULE_DEVICE_SUMMARY "Isolates confidential guests from the host"
+
 #define FU_TDX_MODULE_DEVICE_SYSFS_TIMEOUT 500 /* ms */
 
 /* the kernel adds the attributes after it has announced the device */
 #define FU_TDX_MODULE_DEVICE_APPEAR_COUNT 20
 #define FU_TDX_MODULE_DEVICE_APPEAR_DELAY 100 /* ms */
 
-/* how often to look if what blocks the update has been mended */
-#define FU_TDX_MODULE_DEVICE_POLL_INTERVAL 3000 /* ms */
+/* how often to look what has changed, and whether what blocks the update has been mended */
+#define FU_TDX_MODULE_DEVICE_POLL_INTERVAL	   30000 /* ms */
+#define FU_TDX_MODULE_DEVICE_POLL_INTERVAL_BLOCKED 3000	 /* ms */
 
 /* a TD that is being built makes some kernels busy, so try for seven seconds in all */
 #define FU_TDX_MODULE_DEVICE_BUSY_DELAY_MIN 1000 /* ms */
@@ -316,24 +319,32 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 	facts->signers = self->signers;
 }
 
-/* what an update means for the guests; clients show this with the device and after an update */
+/* what an update means for the guests; clients show the message after the update */
 static void
-fu_tdx_module_device_ensure_update_message(FuTdxModuleDevice *self)
+fu_tdx_module_device_ensure_guests(FuTdxModuleDevice *self)
 {
 	guint64 tds = fu_tdx_host_get_tds(self->host);
-	g_autofree gchar *str = NULL;
+	g_autofree gchar *summary = NULL;
+	g_autofree gchar *message = NULL;
 
+	if (tds == FU_TDX_HOST_TDS_UNKNOWN) {
+		summary = g_strdup(FU_TDX_MODULE_DEVICE_SUMMARY);
+	} else {
+		summary = g_strdup_printf("%s; TDs running: %" G_GUINT64_FORMAT,
+					  FU_TDX_MODULE_DEVICE_SUMMARY,
+					  tds);
+	}
 	if (tds != 0 && tds != FU_TDX_HOST_TDS_UNKNOWN) {
-		str = g_strdup_printf(
-		    "%" G_GUINT64_FORMAT " TDs are running and keep running when the TDX module is "
-		    "updated, but no TD may be "
-		    "built or migrated meanwhile. Their TEE_TCB_SVN_2 and the MRSEAM of new TDs "
-		    "change, "
-		    "so whoever checks their attestation has to know the new values.",
+		message = g_strdup_printf(
+		    "%" G_GUINT64_FORMAT " TDs were running and keep running. Their TEE_TCB_SVN_2 "
+					 "and the MRSEAM of new TDs "
+		    "have changed, so whoever checks their attestation has to know the new values.",
 		    tds);
 	}
-	if (g_strcmp0(str, fu_device_get_update_message(FU_DEVICE(self))) != 0)
-		fu_device_set_update_message(FU_DEVICE(self), str);
+	if (g_strcmp0(summary, fu_device_get_summary(FU_DEVICE(self))) != 0)
+		fu_device_set_summary(FU_DEVICE(self), summary);
+	if (g_strcmp0(message, fu_device_get_update_message(FU_DEVICE(self))) != 0)
+		fu_device_set_update_message(FU_DEVICE(self), message);
 }
 
 /* read everything again: nothing is remembered across an update */
@@ -344,7 +355,7 @@ fu_tdx_module_device_ensure_facts(FuTdxModuleDevice *self, GError **error)
 	fu_tdx_module_device_ensure_seamldr(self);
 	fu_tdx_module_device_ensure_updates_left(self);
 	fu_tdx_module_device_ensure_upload_status(self);
-	fu_tdx_module_device_ensure_update_message(self);
+	fu_tdx_module_device_ensure_guests(self);
 	return fu_tdx_module_device_ensure_version(self, error);
 }
 
@@ -385,8 +396,11 @@ fu_tdx_module_device_ensure_inhibits(FuTdxModuleDevice *self)
 		FuTdxPreflightVerdict *verdict = g_ptr_array_index(verdicts, i);
 		transient = transient || fu_tdx_module_device_rule_is_transient(verdict->rule);
 	}
-	fu_device_set_poll_interval(FU_DEVICE(self),
-				    transient ? FU_TDX_MODULE_DEVICE_POLL_INTERVAL : 0);
+	if (!fu_device_has_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_EMULATED)) {
+		fu_device_set_poll_interval(FU_DEVICE(self),
+					    transient ? FU_TDX_MODULE_DEVICE_POLL_INTERVAL_BLOCKED
+						      : FU_TDX_MODULE_DEVICE_POLL_INTERVAL);
+	}
 
 	/* clients are told about each change, so make none when there is nothing new */
 	if (!fu_tdx_preflight_to_error(verdicts, &error_local) && self->reasons != NULL &&
@@ -460,7 +474,7 @@ fu_tdx_module_device_cleanup(FuDevice *device,
 	/* a success clears the reason why there can be no other update, so set it again then */
 	if (self->reasons != NULL) {
 		g_clear_pointer(&self->reasons, g_free);
-		fu_device_set_poll_interval(device, FU_TDX_MODULE_DEVICE_POLL_INTERVAL);
+		fu_device_set_poll_interval(device, FU_TDX_MODULE_DEVICE_POLL_INTERVAL_BLOCKED);
 	}
 	return TRUE;
 }
@@ -843,8 +857,7 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 	self->signers = g_ptr_array_new_with_free_func(g_free);
 	self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
 	fu_device_set_name(FU_DEVICE(self), "TDX Module");
-	fu_device_set_summary(FU_DEVICE(self),
-			      "Intel software that isolates confidential guests from the host");
+	fu_device_set_summary(FU_DEVICE(self), FU_TDX_MODULE_DEVICE_SUMMARY);
 	fu_device_set_vendor(FU_DEVICE(self), "Intel");
 	fu_device_build_vendor_id_u16(FU_DEVICE(self), "PCI", 0x8086);
 	fu_device_set_version_format(FU_DEVICE(self), FWUPD_VERSION_FORMAT_TRIPLET);
