@@ -4,10 +4,14 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* What the kernel says in text. The first byte of the input is the parser, the rest its text. */
+/*
+ * What the kernel says in text, and the XML that images are built from. The first byte of the input
+ * is the parser, the rest its text.
+ */
 
 #include "config.h"
 
+#include "fu-tdx-blob-firmware.h"
 #include "fu-tdx-preflight.h"
 
 static void
@@ -58,10 +62,33 @@ fuzz_check_series(const gchar *str)
 	g_assert_cmpstr(series2, ==, series);
 }
 
+static void
+fuzz_check_build(FuFirmware *firmware, const gchar *str)
+{
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(XbNode) n = NULL;
+	g_autoptr(XbSilo) silo = xb_silo_new_from_xml(str, NULL);
+
+	if (silo == NULL)
+		return;
+	n = xb_silo_query_first(silo, "firmware", NULL);
+	if (n == NULL)
+		return;
+	if (!fu_firmware_build(firmware, n, &error)) {
+		g_assert_nonnull(error);
+		return;
+	}
+	blob = fu_firmware_write(firmware, &error);
+	g_assert_true((blob == NULL) == (error != NULL));
+}
+
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
 	g_autofree gchar *str = NULL;
+	g_autoptr(FuFirmware) blob = fu_tdx_blob_firmware_new();
+	g_autoptr(FuFirmware) sigstruct = fu_tdx_sigstruct_firmware_new();
 	g_autoptr(FuTdxHost) host = fu_tdx_host_new();
 	g_autoptr(GError) error = NULL;
 
@@ -82,6 +109,12 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 		break;
 	case 'v':
 		fuzz_check_series(str);
+		break;
+	case 'b':
+		fuzz_check_build(blob, str);
+		break;
+	case 's':
+		fuzz_check_build(sigstruct, str);
 		break;
 	default:
 		break;

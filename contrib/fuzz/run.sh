@@ -19,7 +19,7 @@ usage: contrib/fuzz/run.sh [--afl] [--output FOLDER] [SECONDS [TARGET...]]
 
 Fuzzes each target for SECONDS, by default 60, with the address and undefined behaviour sanitizers.
 Needs the plugin SDK, see contrib/setup.sh. Exits with 1 if an input was found that crashes, leaks,
-or takes longer than 10 seconds; its name is printed, and FOLDER/bin/TARGET NAME runs it again.
+or takes longer than 25 seconds; its name is printed, and FOLDER/bin/TARGET NAME runs it again.
 
   --afl            AFL++ in place of libFuzzer
   --output FOLDER  where all goes, by default build-fuzz: bin, seeds, corpus (kept for the next
@@ -29,7 +29,7 @@ Targets, by default all:
   tdx-blob       FuTdxBlobFirmware, from the template of fwupd's own fuzzers
   tdx-sigstruct  FuTdxSigstructFirmware, likewise
   tdx-image      images with repaired sizes, hashes and signatures, written and built again
-  tdx-text       what the kernel says in text
+  tdx-text       what the kernel says in text, and the XML that images are built from
 TEXT
 }
 
@@ -181,6 +181,12 @@ make_seeds()
     printf 'msev 0\ntdx 3\n' >"$texts/misc"
     printf 'v1.5.06' >"$texts/version"
     printf 'v65535.65535.65535' >"$texts/version-max"
+    printf 'b<firmware><blob_version>0x100</blob_version>%s%s</firmware>' \
+        '<firmware gtype="FuTdxSigstructFirmware"><id>sigstruct</id></firmware>' \
+        '<firmware><id>module</id><data size="0x1000">AA==</data></firmware>' >"$texts/blob"
+    printf 's<firmware><date>20250219</date><cpus>0x806f8,0xc06f0</cpus>%s%s</firmware>' \
+        '<debug>true</debug><seamsvn>0x10b</seamsvn><version_major>2</version_major>' \
+        '<rip_offset>1</rip_offset><modulus>00ff</modulus>' >"$texts/sigstruct"
 }
 
 max_len()
@@ -199,7 +205,7 @@ fuzz_libfuzzer()
     log=$output/logs/$target.log
     mkdir -p "$output/corpus/$target"
     rc=0
-    "$output/bin/$target" -max_total_time="$seconds" -max_len="$(max_len "$target")" -timeout=10 \
+    "$output/bin/$target" -max_total_time="$seconds" -max_len="$(max_len "$target")" -timeout=25 \
         -rss_limit_mb=2048 -print_final_stats=1 -dict="$here/tdx.dict" \
         -artifact_prefix="$output/crashes/$target-" "$output/corpus/$target" \
         "$output/seeds/$target" >"$log" 2>&1 || rc=$?
@@ -221,7 +227,7 @@ fuzz_afl()
     mkdir -p "$output/afl" "$output/corpus/$target"
     AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
         afl-fuzz -i "$output/seeds/$target" -o "$output/afl/$target" -V "$seconds" \
-        -x "$here/tdx.dict" -G "$(max_len "$target")" -t 10000 -m none \
+        -x "$here/tdx.dict" -G "$(max_len "$target")" -t 25000 -m none \
         -- "$output/bin/$target" >"$log" 2>&1 || { tail -n 40 "$log" && return 1; }
     set -- execs_done execs_per_sec edges_found total_edges bitmap_cvg corpus_count \
         saved_crashes saved_hangs
@@ -231,6 +237,11 @@ fuzz_afl()
     for input in "$output/afl/$target"/default/crashes/id* \
         "$output/afl/$target"/default/hangs/id*; do
         [ -f "$input" ] || continue
+
+        # what was slow only because the machine was
+        case $input in
+        */hangs/*) timeout 25 "$output/bin/$target" "$input" >/dev/null 2>&1 && continue ;;
+        esac
         found=1
         cp "$input" "$output/crashes/$target-$(sha256sum "$input" | cut -c 1-40)"
     done
@@ -250,7 +261,7 @@ report_coverage()
     for target in $targets; do
         program=$output/coverage/$target
         link "$program" "$(source_of "$target")" "$sdk/source/libfwupdplugin/fu-fuzzer-main.c"
-        objects="$objects -object $program"
+        objects="$objects${objects:+ -object} $program"
         find "$output/seeds/$target" "$output/corpus/$target" -type f -exec \
             env LLVM_PROFILE_FILE="$program-%p.profraw" "$program" {} + >/dev/null 2>&1 ||
             die "$program failed on the corpus"
@@ -259,8 +270,8 @@ report_coverage()
         "$output"/coverage/*.profraw
     # shellcheck disable=SC2086 # a list
     "$(clang -print-prog-name=llvm-cov)" report $objects \
-        -instr-profile "$output/coverage/profdata" "$root/plugins/tdx-module" \
-        2>"$output/logs/coverage.log" >"$output/coverage/report"
+        -instr-profile "$output/coverage/profdata" "$root"/plugins/tdx-module/*.c \
+        >"$output/coverage/report"
     echo "lines of the plugin that were reached:"
     awk '/\.c / { printf "%-32s %5d of %5d  %s\n", $1, $8 - $9, $8, $10 }' "$output/coverage/report"
 }

@@ -180,15 +180,18 @@ mock_fw_upload_finish_loading(MockFwUpload *self)
 	mock_fw_upload_start_worker(self, image, self->buf->len);
 }
 
-gint
+static gint
 mock_fw_upload_loading_show(MockFwUpload *self, GString *str)
 {
 	g_string_append_printf(str, "%i\n", self->state == STATE_LOADING ? 1 : 0);
 	return 0;
 }
 
-gint
-mock_fw_upload_loading_store(MockFwUpload *self, const gchar *buf, gsize bufsz)
+static gint
+mock_fw_upload_loading_store(MockFwUpload *self,
+			     const gchar *buf,
+			     gsize bufsz,
+			     guint64 offset G_GNUC_UNUSED)
 {
 	g_autofree gchar *value = g_strndup(buf, bufsz);
 	gint64 loading = 0;
@@ -220,7 +223,7 @@ mock_fw_upload_loading_store(MockFwUpload *self, const gchar *buf, gsize bufsz)
 	return bufsz;
 }
 
-gint
+static gint
 mock_fw_upload_data_show(MockFwUpload *self, GString *str)
 {
 	if (self->state == STATE_DONE)
@@ -244,7 +247,7 @@ mock_fw_upload_start_data(MockFwUpload *self)
 	return TRUE;
 }
 
-gint
+static gint
 mock_fw_upload_data_store(MockFwUpload *self, const gchar *buf, gsize bufsz, guint64 offset)
 {
 	gsize size = MIN(bufsz, self->write_max);
@@ -267,23 +270,23 @@ mock_fw_upload_data_store(MockFwUpload *self, const gchar *buf, gsize bufsz, gui
 		memcpy(self->buf->data + offset, buf, size);
 	self->session_bytes += size;
 
-	if (self->state == STATE_LOADING && self->abort_after >= 0 &&
-	    self->session_bytes >= (guint64)self->abort_after) {
+	if (self->state == STATE_LOADING && self->abort_after != G_MAXUINT &&
+	    self->session_bytes >= self->abort_after) {
 		g_string_append(self->log, "loading: -1, by a udev rule\n");
-		self->abort_after = -1;
+		self->abort_after = G_MAXUINT;
 		self->state = STATE_UNKNOWN;
 	}
 	return size;
 }
 
-gint
+static gint
 mock_fw_upload_status_show(MockFwUpload *self, GString *str)
 {
 	g_string_append_printf(str, "%s\n", progress_strings[self->progress]);
 	return 0;
 }
 
-gint
+static gint
 mock_fw_upload_error_show(MockFwUpload *self, GString *str)
 {
 	if (self->progress != MOCK_FW_UPLOAD_PROGRESS_IDLE)
@@ -296,15 +299,18 @@ mock_fw_upload_error_show(MockFwUpload *self, GString *str)
 	return 0;
 }
 
-gint
+static gint
 mock_fw_upload_remaining_size_show(MockFwUpload *self, GString *str)
 {
 	g_string_append_printf(str, "%u\n", self->remaining_size);
 	return 0;
 }
 
-gint
-mock_fw_upload_cancel_store(MockFwUpload *self, const gchar *buf, gsize bufsz)
+static gint
+mock_fw_upload_cancel_store(MockFwUpload *self,
+			    const gchar *buf,
+			    gsize bufsz,
+			    guint64 offset G_GNUC_UNUSED)
 {
 	if (bufsz == 0 || strchr("1yYtT", buf[0]) == NULL)
 		return -EINVAL;
@@ -315,6 +321,16 @@ mock_fw_upload_cancel_store(MockFwUpload *self, const gchar *buf, gsize bufsz)
 	g_string_append(self->log, "cancel: ignored\n");
 	return bufsz;
 }
+
+const MockFwUploadAttr mock_fw_upload_attrs[] = {
+    {"loading", 0644, mock_fw_upload_loading_show, mock_fw_upload_loading_store},
+    {"data", 0644, mock_fw_upload_data_show, mock_fw_upload_data_store},
+    {"status", 0444, mock_fw_upload_status_show, NULL},
+    {"error", 0444, mock_fw_upload_error_show, NULL},
+    {"remaining_size", 0444, mock_fw_upload_remaining_size_show, NULL},
+    {"cancel", 0200, NULL, mock_fw_upload_cancel_store},
+    {NULL, 0, NULL, NULL},
+};
 
 /**
  * mock_fw_upload_wake:
@@ -354,7 +370,7 @@ mock_fw_upload_new(GMutex *lock, GString *log, const MockFwUploadOps *ops, gpoin
 	self->ops = ops;
 	self->user_data = user_data;
 	self->write_max = MOCK_FW_UPLOAD_WRITE_MAX;
-	self->abort_after = -1;
+	self->abort_after = G_MAXUINT;
 	self->buf = g_byte_array_new();
 	g_cond_init(&self->cond);
 	return self;

@@ -39,7 +39,7 @@ typedef struct {
  * @phase_ms: duration of preparing, transferring and programming each
  * @stuck: the worker stays in this phase, IDLE for none
  * @write_max: most bytes that `data` takes at once
- * @abort_after: one shot: somebody aborts after so many bytes of data, -1 for nobody
+ * @abort_after: one shot: somebody aborts after so many bytes of data, %G_MAXUINT for nobody
  * @second_uploader: one shot: somebody else uploads when our first data comes
  * @fault_progress: one shot: where @fault_error hits
  * @fault_error: (nullable): what `error` says then
@@ -53,7 +53,7 @@ typedef struct {
 	guint phase_ms;
 	MockFwUploadProgress stuck;
 	guint write_max;
-	gint64 abort_after;
+	guint abort_after;
 	gboolean second_uploader;
 	MockFwUploadProgress fault_progress;
 	gchar *fault_error;
@@ -77,6 +77,24 @@ typedef struct {
 	guint remaining_size;
 } MockFwUpload;
 
+/**
+ * MockFwUploadAttr:
+ * @name: of the file
+ * @mode: its permissions
+ * @show: (nullable): appends the text, or returns a negative errno
+ * @store: (nullable): returns the number of bytes taken, or a negative errno
+ *
+ * A file in that directory. The last of #mock_fw_upload_attrs has no name.
+ **/
+typedef struct {
+	const gchar *name;
+	guint mode;
+	gint (*show)(MockFwUpload *self, GString *str);
+	gint (*store)(MockFwUpload *self, const gchar *buf, gsize bufsz, guint64 offset);
+} MockFwUploadAttr;
+
+extern const MockFwUploadAttr mock_fw_upload_attrs[];
+
 MockFwUpload *
 mock_fw_upload_new(GMutex *lock, GString *log, const MockFwUploadOps *ops, gpointer user_data);
 void
@@ -88,21 +106,3 @@ mock_fw_upload_reset(MockFwUpload *self);
 
 MockFwUploadProgress
 mock_fw_upload_progress_from_string(const gchar *str);
-
-/* the attributes: what show appends, and what store returns, or a negative errno */
-gint
-mock_fw_upload_loading_show(MockFwUpload *self, GString *str);
-gint
-mock_fw_upload_loading_store(MockFwUpload *self, const gchar *buf, gsize bufsz);
-gint
-mock_fw_upload_data_show(MockFwUpload *self, GString *str);
-gint
-mock_fw_upload_data_store(MockFwUpload *self, const gchar *buf, gsize bufsz, guint64 offset);
-gint
-mock_fw_upload_status_show(MockFwUpload *self, GString *str);
-gint
-mock_fw_upload_error_show(MockFwUpload *self, GString *str);
-gint
-mock_fw_upload_remaining_size_show(MockFwUpload *self, GString *str);
-gint
-mock_fw_upload_cancel_store(MockFwUpload *self, const gchar *buf, gsize bufsz);

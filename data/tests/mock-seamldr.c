@@ -5,7 +5,7 @@
  */
 
 /*
- * The image checks of each kernel, then the simulated P-SEAMLDR.
+ * The simulated P-SEAMLDR: what it refuses, and which modules Intel released.
  *
  * This is the oracle of the tests: it was written from the facts alone and must never share code
  * with the plugin.
@@ -19,192 +19,9 @@
 #include <gnutls/gnutls.h>
 #include <string.h>
 
-#define PAGE_SIZE	 4096
-#define MODULE_PAGES_MAX 496
-#define SIGSTRUCT_SIZE	 2048
+#include "mock-bytes.h"
 
-static guint16
-read_u16(const guint8 *buf)
-{
-	return buf[0] | (guint16)buf[1] << 8;
-}
-
-static guint32
-read_u32(const guint8 *buf)
-{
-	return read_u16(buf) | (guint32)read_u16(buf + 2) << 16;
-}
-
-static gboolean
-is_zero(const guint8 *buf, gsize bufsz)
-{
-	for (gsize i = 0; i < bufsz; i++) {
-		if (buf[i] != 0)
-			return FALSE;
-	}
-	return TRUE;
-}
-
-/* what series have in common; v2..v10 were posted, and shipped by vendors, before mainline */
-#define KERNEL_COMMON_V2_V3                                                                        \
-	.upload_name = "seamldr_upload", .seamldr_dir = TRUE, .seamldr_mode = 0444,                \
-	.header_version = 0x100, .header_checksum = TRUE, .sigstruct_pages_min = 1,                \
-	.sigstruct_pages_max = 1, .module_pages_min = 1, .checks_host = TRUE
-#define KERNEL_COMMON_V4_V7                                                                        \
-	.upload_name = "tdx_module", .seamldr_dir = TRUE, .seamldr_mode = 0400,                    \
-	.header_version = 0x100, .sigstruct_pages_min = 1, .sigstruct_pages_max = 4,               \
-	.module_pages_min = 1, .error_seamldr = "hw-error"
-#define KERNEL_COMMON_V9_MAINLINE                                                                  \
-	.upload_name = "tdx_module", .seamldr_mode = 0400, .header_version = 0x200,                \
-	.sigstruct_pages_min = 0, .sigstruct_pages_max = 1, .module_pages_min = 0,                 \
-	.error_seamldr = "firmware-invalid"
-
-static const MockKernel kernels[] = {
-    {.name = "mainline", KERNEL_COMMON_V9_MAINLINE},
-    {.name = "v10", KERNEL_COMMON_V9_MAINLINE},
-    {.name = "v9", KERNEL_COMMON_V9_MAINLINE},
-    {.name = "v8",
-     .upload_name = "tdx_module",
-     .seamldr_mode = 0400,
-     .header_version = 0x100,
-     .sigstruct_pages_min = 1,
-     .sigstruct_pages_max = 4,
-     .module_pages_min = 1,
-     .error_seamldr = "firmware-invalid"},
-    {.name = "v7", KERNEL_COMMON_V4_V7},
-    {.name = "v6", KERNEL_COMMON_V4_V7},
-    {.name = "v4",
-     KERNEL_COMMON_V4_V7,
-     .checks_host = TRUE,
-     .error_full_log = "flash-wearout",
-     .error_offline_cpu = "device-busy"},
-    {.name = "v3",
-     KERNEL_COMMON_V2_V3,
-     .error_full_log = "flash-wearout",
-     .error_offline_cpu = "device-busy",
-     .error_seamldr = "hw-error"},
-    {.name = "v2",
-     KERNEL_COMMON_V2_V3,
-     .error_full_log = "firmware-invalid",
-     .error_offline_cpu = "firmware-invalid",
-     .error_seamldr = "firmware-invalid"},
-};
-
-const MockKernel *
-mock_kernel_find(const gchar *name)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(kernels); i++) {
-		if (g_strcmp0(kernels[i].name, name) == 0)
-			return &kernels[i];
-	}
-	return NULL;
-}
-
-static guint16
-mock_image_sum_words(const guint8 *buf, gsize bufsz)
-{
-	guint16 sum = 0;
-	for (gsize i = 0; i + 1 < bufsz; i += 2)
-		sum += read_u16(buf + i);
-	if (bufsz % 2 != 0)
-		sum += buf[bufsz - 1];
-	return sum;
-}
-
-static gchar *
-mock_kernel_check_header_v1(const MockKernel *self,
-			    const guint8 *buf,
-			    gsize bufsz,
-			    guint64 *sigstruct_size)
-{
-	guint32 module_offset = read_u32(buf + 4);
-
-	if (memcmp(buf + 8, "TDX-BLOB", 8) != 0)
-		return g_strdup("no TDX-BLOB signature at 8");
-	if (read_u32(buf + 16) != bufsz)
-		return g_strdup_printf("length is %u, but the image has %" G_GSIZE_FORMAT,
-				       read_u32(buf + 16),
-				       bufsz);
-	if (!is_zero(buf + 20, PAGE_SIZE - 20))
-		return g_strdup("reserved bytes are set");
-	if (self->header_checksum && mock_image_sum_words(buf, bufsz) != 0)
-		return g_strdup("the checksum is wrong");
-	if (module_offset <= PAGE_SIZE || module_offset >= bufsz)
-		return g_strdup_printf("offset_of_module 0x%x is outside", module_offset);
-	*sigstruct_size = module_offset - PAGE_SIZE;
-	return NULL;
-}
-
-static gchar *
-mock_kernel_check_header_v2(const guint8 *buf, gsize bufsz, guint64 *sigstruct_size)
-{
-	guint64 sigstruct_pages = read_u32(buf + 12);
-	guint64 module_pages = read_u32(buf + 16);
-
-	if (memcmp(buf + 4, "TDX-BLOB", 8) != 0)
-		return g_strdup("no TDX-BLOB signature at 4");
-	if (!is_zero(buf + 20, PAGE_SIZE - 20))
-		return g_strdup("reserved bytes are set");
-	if ((1 + sigstruct_pages + module_pages) * PAGE_SIZE != bufsz) {
-		return g_strdup_printf("1 + %" G_GUINT64_FORMAT " + %" G_GUINT64_FORMAT
-				       " pages, but the image has %" G_GSIZE_FORMAT " bytes",
-				       sigstruct_pages,
-				       module_pages,
-				       bufsz);
-	}
-	*sigstruct_size = sigstruct_pages * PAGE_SIZE;
-	return NULL;
-}
-
-/**
- * mock_kernel_check_header:
- * @self: a #MockKernel
- * @image: what came through `data`
- * @sigstruct: (out): the sigstruct pages, which mainline allows to be none
- * @module: (out): the module pages, which mainline allows to be none
- *
- * Does what the kernel does before anything is shut down: a refusal costs nothing.
- *
- * Returns: %NULL if the kernel takes the image, else the reason
- **/
-gchar *
-mock_kernel_check_header(const MockKernel *self, GBytes *image, GBytes **sigstruct, GBytes **module)
-{
-	gsize bufsz = 0;
-	const guint8 *buf = g_bytes_get_data(image, &bufsz);
-	guint64 sigstruct_size = 0;
-	guint64 module_size;
-	g_autofree gchar *refusal = NULL;
-
-	if (bufsz < PAGE_SIZE)
-		return g_strdup_printf("%" G_GSIZE_FORMAT " bytes are less than a header", bufsz);
-	if (read_u16(buf) != self->header_version)
-		return g_strdup_printf("version 0x%x is not 0x%x",
-				       read_u16(buf),
-				       self->header_version);
-	if (self->header_version == 0x100)
-		refusal = mock_kernel_check_header_v1(self, buf, bufsz, &sigstruct_size);
-	else
-		refusal = mock_kernel_check_header_v2(buf, bufsz, &sigstruct_size);
-	if (refusal != NULL)
-		return g_steal_pointer(&refusal);
-
-	module_size = bufsz - PAGE_SIZE - sigstruct_size;
-	if (sigstruct_size % PAGE_SIZE != 0 || module_size % PAGE_SIZE != 0)
-		return g_strdup("sigstruct or module is not whole pages");
-	if (sigstruct_size / PAGE_SIZE < self->sigstruct_pages_min ||
-	    sigstruct_size / PAGE_SIZE > self->sigstruct_pages_max)
-		return g_strdup_printf("%" G_GUINT64_FORMAT " sigstruct pages",
-				       sigstruct_size / PAGE_SIZE);
-	if (module_size / PAGE_SIZE < self->module_pages_min ||
-	    module_size / PAGE_SIZE > MODULE_PAGES_MAX)
-		return g_strdup_printf("%" G_GUINT64_FORMAT " module pages",
-				       module_size / PAGE_SIZE);
-
-	*sigstruct = g_bytes_new_from_bytes(image, PAGE_SIZE, sigstruct_size);
-	*module = g_bytes_new_from_bytes(image, PAGE_SIZE + sigstruct_size, module_size);
-	return NULL;
-}
+#define SIGSTRUCT_SIZE 2048
 
 /* what the P-SEAMLDR demands of each number in the sigstruct */
 static const struct {
@@ -257,7 +74,7 @@ static gchar *
 mock_seamldr_check_fields(MockSeamldr *self, const guint8 *sig)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(sigstruct_fixed); i++) {
-		guint32 value = read_u32(sig + sigstruct_fixed[i].offset);
+		guint32 value = mock_read_u32(sig + sigstruct_fixed[i].offset);
 		if (value != sigstruct_fixed[i].value)
 			return g_strdup_printf("sigstruct %s is 0x%x, not 0x%x",
 					       sigstruct_fixed[i].name,
@@ -265,21 +82,21 @@ mock_seamldr_check_fields(MockSeamldr *self, const guint8 *sig)
 					       sigstruct_fixed[i].value);
 	}
 	for (guint i = 0; i < G_N_ELEMENTS(sigstruct_zero); i++) {
-		if (!is_zero(sig + sigstruct_zero[i].offset, sigstruct_zero[i].size))
+		if (!mock_is_zero(sig + sigstruct_zero[i].offset, sigstruct_zero[i].size))
 			return g_strdup_printf("sigstruct %s is not zero", sigstruct_zero[i].name);
 	}
 
 	/* the 2.0 modules store their version here, and need a 2.0 loader for that reason */
-	if (self->version_major < 2 && !is_zero(sig + SIGSTRUCT_RESERVED3, 24))
+	if (self->version_major < 2 && !mock_is_zero(sig + SIGSTRUCT_RESERVED3, 24))
 		return g_strdup("sigstruct reserved3 is not zero, which needs a 2.x P-SEAMLDR");
-	if ((read_u32(sig + SIGSTRUCT_MODULE_TYPE) & ~MODULE_TYPE_DEBUG) != 0)
+	if ((mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & ~MODULE_TYPE_DEBUG) != 0)
 		return g_strdup_printf("sigstruct module_type is 0x%x",
-				       read_u32(sig + SIGSTRUCT_MODULE_TYPE));
-	if (read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV) > read_u16(sig + SIGSTRUCT_MODULE_HV))
+				       mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE));
+	if (mock_read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV) > mock_read_u16(sig + SIGSTRUCT_MODULE_HV))
 		return g_strdup("sigstruct min_update_hv is greater than module_hv");
-	if (read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE) > CPUID_TABLE_MAX)
+	if (mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE) > CPUID_TABLE_MAX)
 		return g_strdup_printf("sigstruct cpuid_table_size is %u",
-				       read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE));
+				       mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE));
 	return NULL;
 }
 
@@ -297,7 +114,7 @@ mock_seamldr_check_signer(MockSeamldr *self, const guint8 *sig)
 static gchar *
 mock_seamldr_check_svn(MockSeamldr *self, const guint8 *sig)
 {
-	guint16 svn = read_u16(sig + SIGSTRUCT_SEAMSVN);
+	guint16 svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
 	if (svn >> 8 == 0 || svn >> 8 != self->running_svn >> 8)
 		return g_strdup_printf("SVN 0x%04x has another major than the running 0x%04x",
 				       svn,
@@ -312,9 +129,9 @@ mock_seamldr_check_svn(MockSeamldr *self, const guint8 *sig)
 static gboolean
 mock_sigstruct_has_cpu(const guint8 *sig, guint32 cpu)
 {
-	guint32 count = read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE);
+	guint32 count = mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE);
 	for (guint i = 0; i < count; i++) {
-		guint32 entry = read_u32(sig + SIGSTRUCT_CPUID_TABLE + i * 4);
+		guint32 entry = mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE + i * 4);
 		if ((entry & ~CPUID_STEPPING_MASK) == (cpu & ~CPUID_STEPPING_MASK))
 			return TRUE;
 	}
@@ -398,7 +215,7 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 	refusal = mock_seamldr_check_signer(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	if (read_u32(sig + SIGSTRUCT_MODULE_TYPE) & MODULE_TYPE_DEBUG)
+	if (mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & MODULE_TYPE_DEBUG)
 		return g_strdup("a debug module on a production part");
 	refusal = mock_seamldr_check_svn(self, sig);
 	if (refusal != NULL)
@@ -411,7 +228,7 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 		return g_steal_pointer(&refusal);
 	if (self->remaining == 0)
 		return g_strdup("no updates remaining");
-	if (read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV) > RUNNING_MODULE_HV)
+	if (mock_read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV) > RUNNING_MODULE_HV)
 		return g_strdup("handoff version of the running module is too old");
 	return mock_seamldr_check_hash(sig, module);
 }
@@ -445,7 +262,7 @@ mock_seamldr_install(MockSeamldr *self, GBytes *sigstruct, GBytes *module, gbool
 		return g_steal_pointer(&refusal);
 
 	self->remaining--;
-	self->running_svn = read_u16(sig + SIGSTRUCT_SEAMSVN);
+	self->running_svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
 	return NULL;
 }
 
@@ -548,8 +365,11 @@ mock_sigstruct_get_version(GBytes *sigstruct)
 	const guint8 *embedded = sig + SIGSTRUCT_RESERVED3;
 	g_autofree gchar *seamhash = NULL;
 
-	if (read_u32(embedded) != 0)
-		return g_strdup_printf("%u.%u.%02u", embedded[3], embedded[2], read_u16(embedded));
+	if (mock_read_u32(embedded) != 0)
+		return g_strdup_printf("%u.%u.%02u",
+				       embedded[3],
+				       embedded[2],
+				       mock_read_u16(embedded));
 	seamhash = mock_sigstruct_get_seamhash(sigstruct);
 	for (guint i = 0; i < G_N_ELEMENTS(releases); i++) {
 		if (g_strcmp0(releases[i].seamhash, seamhash) == 0)

@@ -9,7 +9,16 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from testbed import BUILD, SOURCE, TestbedCase, main, make_image, real_images, signer_of
+from testbed import (
+    BUILD,
+    PRELOAD,
+    SOURCE,
+    TestbedCase,
+    main,
+    make_image,
+    real_images,
+    signer_of,
+)
 
 
 class RefuseTest(TestbedCase):
@@ -135,6 +144,7 @@ class RefuseTest(TestbedCase):
 class HugeTest(unittest.TestCase):
     """Sizes are checked before memory is used."""
 
+    @unittest.skipIf(PRELOAD, "the sanitizers need more address space than this allows")
     def test_3gib(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             image = make_image(Path(folder) / "huge.bin")

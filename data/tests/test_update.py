@@ -95,13 +95,28 @@ class UpdateTest(TestbedCase):
         # the newest is running
         left = bed.device_updates_left()
         bed.fwupdmgr("update", check=0)
-        for flags in [], ["--force"]:
-            done = bed.fwupdmgr("install", str(bed.cabinets / "second.bin.cab"), *flags)
-            if not flags:
-                self.assertEqual(done.returncode, 1)
-                self.assertIn("same as current version", done.stdout)
-                self.assertEqual(bed.device_updates_left(), left)
+        self.assertEqual(bed.device_updates_left(), left)
+
+    def test_reinstall(self) -> None:
+        """Refused, as it would cost an update, unless the user asks for just that."""
+        bed, _image = self.bed_15()
+        bed.fwupdmgr("update", check=0)
+        cabinet = str(bed.cabinets / "tdx_module_1.5.16.bin.cab")
+        self.assertIn("already installed", bed.fwupdmgr("install", cabinet, check=1).stdout)
+        self.assertEqual(bed.device_updates_left(), "9")
+        bed.fwupdmgr("install", cabinet, "--allow-reinstall", check=0)
+        self.assertEqual(bed.device_updates_left(), "8")
         self.assertEqual(bed.mock.attr("version"), "1.5.16")
+
+    def test_downgrade(self) -> None:
+        bed = self.make_testbed("--running=1.5.16", only_trusted=False)
+        image = bed.image("old.bin", "--version=1.5.13", "--svn=0x010b")
+        cabinet = str(bed.cabinet(image, "1.5.13", ["806F0"], folder=bed.tmp))
+        done = bed.fwupdmgr("install", cabinet, "--allow-older", check=1)
+        self.assertIn("1.5.13 < 1.5.16", done.stdout)
+        done = bed.fwupdmgr("install", cabinet, "--allow-older", "--force", check=1)
+        self.assertIn("a downgrade at run time is not possible", done.stdout)
+        self.assertEqual(bed.mock.writes()["uploads"], 0)
 
     def test_last_update(self) -> None:
         bed, _image = self.bed_15("--remaining=1")

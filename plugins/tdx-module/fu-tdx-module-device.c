@@ -225,9 +225,13 @@ fu_tdx_module_device_ensure_version(FuTdxModuleDevice *self, GError **error)
 	if (version == NULL) {
 		g_info("no TDX module version: %s", error_local->message);
 		fu_device_set_version(FU_DEVICE(self), NULL);
+		fu_device_set_version_lowest(FU_DEVICE(self), NULL);
 		return TRUE;
 	}
 	fu_device_set_version(FU_DEVICE(self), version);
+
+	/* there is no way back at run time */
+	fu_device_set_version_lowest(FU_DEVICE(self), version);
 	return fu_tdx_module_device_add_instance_ids(self, version, error);
 }
 
@@ -869,7 +873,6 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_UPDATABLE);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_SIGNED_PAYLOAD);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_USABLE_DURING_UPDATE);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_ONLY_VERSION_UPGRADE);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_VERSION_CHECK_REQUIRED);
 	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_HOST_CPU_CHILD);
 	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_AUTO_PAUSE_POLLING);
