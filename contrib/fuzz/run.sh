@@ -89,7 +89,7 @@ link()
     dpkg --compare-versions "$(cat "$sdk/VERSION")" ge 2.1.7 ||
         compat="-include $root/contrib/sdk/fu-compat.h"
     # shellcheck disable=SC2046,SC2086 # lists
-    $cc -std=gnu17 -Wall -Werror -Wno-unused-variable -g -O1 -fno-omit-frame-pointer $cflags $compat \
+    $cc -std=gnu17 -Werror=implicit -g -O1 -fno-omit-frame-pointer $cflags $compat \
         -DG_LOG_DOMAIN='"FuPluginTdxModule"' -DTEST_SIGNER="\"$root/data/tests/test-signer.pem\"" \
         -I"$output/gen" -Iplugins/tdx-module -isystem "$sdk/include" \
         -isystem "$sdk/include/libfwupd" -isystem "$sdk/include/libfwupdplugin" \

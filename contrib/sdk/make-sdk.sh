@@ -29,6 +29,7 @@ fetch_source()
     command -v apt-get >/dev/null ||
         die "no apt-get here: pass the source of fwupd $1 with --source DIR"
     mkdir -p lists/partial
+    # shellcheck disable=SC2016 # apt's own variables
     apt-get indextargets --format 'deb-src $(REPO_URI) $(CODENAME) $(COMPONENT)' \
         'Created-By: Packages' | grep ' main$' | sort -u >sources.list
     set -- "$1" -o Dir::Etc::SourceList="$PWD/sources.list" -o Dir::Etc::SourceParts=/dev/null \
