@@ -80,7 +80,7 @@ generate()
 }
 
 # make program $1 with the compiler $cc and the flags $cflags and $ldflags from the other arguments
-link()
+link_program()
 {
     program=$1
     shift
@@ -119,16 +119,17 @@ build()
         echo "building $target"
         if [ "$engine" = afl ]; then
             cc=afl-clang-fast cflags=$sanitize ldflags=-fsanitize=fuzzer
-            AFL_QUIET=1 link "$output/bin/$target" "$(source_of "$target")"
+            AFL_QUIET=1 link_program "$output/bin/$target" "$(source_of "$target")"
         else
             cc=clang cflags="$sanitize -fsanitize=fuzzer-no-link" ldflags=-fsanitize=fuzzer
-            link "$output/bin/$target" "$(source_of "$target")"
+            link_program "$output/bin/$target" "$(source_of "$target")"
         fi
     done
     cc=clang cflags='' ldflags=''
-    link "$output/gen/make-tdx-blob" data/tests/make-tdx-blob.c
+    link_program "$output/gen/make-tdx-blob" data/tests/make-tdx-blob.c
     for name in blob sigstruct; do
-        link "$output/gen/generate-tdx-$name" "$output/gen/fu-fuzzer-generate-tdx-$name.c"
+        link_program "$output/gen/generate-tdx-$name" \
+            "$output/gen/fu-fuzzer-generate-tdx-$name.c"
     done
 }
 
@@ -260,7 +261,8 @@ report_coverage()
     cc=clang cflags='-fprofile-instr-generate -fcoverage-mapping' ldflags=''
     for target in $targets; do
         program=$output/coverage/$target
-        link "$program" "$(source_of "$target")" "$sdk/source/libfwupdplugin/fu-fuzzer-main.c"
+        link_program "$program" "$(source_of "$target")" \
+            "$sdk/source/libfwupdplugin/fu-fuzzer-main.c"
         objects="$objects${objects:+ -object} $program"
         find "$output/seeds/$target" "$output/corpus/$target" -type f -exec \
             env LLVM_PROFILE_FILE="$program-%p.profraw" "$program" {} + >/dev/null 2>&1 ||
@@ -295,7 +297,7 @@ done
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 targets=${*:-$all_targets}
-expr "$seconds" : '[0-9]*$' >/dev/null || die "SECONDS is '$seconds', expected a number"
+expr "$seconds" : '[1-9][0-9]*$' >/dev/null || die "SECONDS is '$seconds', expected a number from 1"
 for target in $targets; do
     case " $all_targets " in
     *" $target "*) ;;

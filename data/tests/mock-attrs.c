@@ -67,7 +67,7 @@ mock_attrs_online_show(MockHost *self, GString *str)
 	g_string_append_printf(str, "%s\n", self->online);
 
 	/* whoever has read this will be surprised */
-	if (self->online_after_reads != NULL && --self->online_reads_left == 0) {
+	if (self->online_after_reads != NULL && self->online_reads_left-- <= 1) {
 		g_free(self->online);
 		self->online = g_steal_pointer(&self->online_after_reads);
 		mock_host_log(self, "fault: online CPUs are now %s", self->online);

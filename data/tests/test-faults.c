@@ -161,6 +161,74 @@ fault_matrix_func(void)
 	}
 }
 
+/* an attribute that cannot be read, or has nonsense in it, blocks the update and nothing else */
+static void
+fault_attrs_func(void)
+{
+	const gchar *const no_options[] = {NULL};
+	const struct {
+		const gchar *attr;
+		const gchar *id; /* of the inhibit */
+	} attrs[] = {
+	    {"version", "module-version"},
+	    {"num_remaining_updates", "updates-left"},
+	    {"cpu/online", "host-unknown"},
+	    {"cpu/present", "host-unknown"},
+	    {"cpuinfo", "host-unknown"},
+	};
+	const gchar *faults[] = {
+	    "attr-errno=%s:EIO\n",
+	    "attr-errno=%s:ENODEV\n",
+	    "attr-errno=%s:EBUSY\n",
+	    "attr-errno=%s:EACCES\n",
+	    "attr-text=%s:@empty\n",
+	    "attr-text=%s:@garbage\n",
+	    "attr-text=%s:-1\\n\n",
+	    "attr-text=%s:1.5.\\n\n",
+	    "attr-text=%s:99999999999999999999\\n\n",
+	};
+	g_autoptr(MockFixture) fixture = mock_fixture_new(no_options);
+
+	for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
+		for (guint j = 0; j < G_N_ELEMENTS(faults); j++) {
+			gboolean ret;
+			g_auto(GStrv) split = g_strsplit(faults[j], "%s", 2);
+			g_autofree gchar *set =
+			    g_strconcat(split[0], attrs[i].attr, split[1], NULL);
+			g_autofree gchar *reset =
+			    g_strdup_printf("attr-errno=%s:0\nattr-text=%s:\n",
+					    attrs[i].attr,
+					    attrs[i].attr);
+			g_autoptr(GError) error = NULL;
+
+			mock_fixture_set(fixture, set);
+			ret = fu_device_reload(fixture->device, &error);
+			g_assert_no_error(error);
+			g_assert_true(ret);
+			g_test_message("%s -> %s",
+				       g_strchomp(set),
+				       fu_device_get_update_error(fixture->device));
+			g_assert_true(fu_device_has_inhibit(fixture->device, attrs[i].id));
+			g_assert_cmpint(strlen(fu_device_get_update_error(fixture->device)),
+					<,
+					512);
+			g_assert_true(
+			    g_utf8_validate(fu_device_get_update_error(fixture->device), -1, NULL));
+			g_assert_false(
+			    fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE));
+
+			/* and is forgotten when it works again */
+			mock_fixture_set(fixture, reset);
+			ret = fu_device_reload(fixture->device, &error);
+			g_assert_no_error(error);
+			g_assert_true(ret);
+			g_assert_true(
+			    fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE));
+			g_assert_cmpstr(fu_device_get_version(fixture->device), ==, "1.5.06");
+		}
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -272,5 +340,6 @@ main(int argc, char **argv)
 		g_test_add_data_func(path, &faults[i], fault_func);
 	}
 	g_test_add_func("/faults/matrix", fault_matrix_func);
+	g_test_add_func("/faults/attrs", fault_attrs_func);
 	return g_test_run();
 }

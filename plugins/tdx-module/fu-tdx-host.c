@@ -210,8 +210,8 @@ fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError *
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_DATA,
-			    "'%s' is not a number",
-			    str != NULL ? str : "");
+			    "'%.64s' is not a number",
+			    str != NULL && g_str_is_ascii(str) ? str : "");
 		return FALSE;
 	}
 	return fu_strtoull(str, value, 0, max, FU_INTEGER_BASE_10, error);
@@ -363,20 +363,20 @@ fu_tdx_host_parse_cpulist(const gchar *str, GError **error)
 		g_auto(GStrv) range = g_strsplit(ranges[i], "-", 2);
 
 		if (!fu_tdx_host_parse_number(range[0], FU_TDX_HOST_CPUS_MAX - 1, &first, error)) {
-			g_prefix_error(error, "CPU list '%s' is invalid: ", str_strip);
+			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
 			return NULL;
 		}
 		last = first;
 		if (range[0] != NULL && range[1] != NULL &&
 		    !fu_tdx_host_parse_number(range[1], FU_TDX_HOST_CPUS_MAX - 1, &last, error)) {
-			g_prefix_error(error, "CPU list '%s' is invalid: ", str_strip);
+			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
 			return NULL;
 		}
 		if (last < first) {
 			g_set_error(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_INVALID_DATA,
-				    "CPU list '%s' is invalid: %s ends before it starts",
+				    "CPU list '%.64s' is invalid: %.64s ends before it starts",
 				    str_strip,
 				    ranges[i]);
 			return NULL;
@@ -472,7 +472,7 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 			continue;
 		value = fu_strstrip(lines[i] + strlen("tdx "));
 		if (!fu_tdx_host_parse_number(value, G_MAXUINT32, &self->tds, error)) {
-			g_prefix_error(error, "misc.current has '%s': ", lines[i]);
+			g_prefix_error(error, "misc.current has '%.64s': ", lines[i]);
 			return FALSE;
 		}
 	}
@@ -482,6 +482,7 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 static gchar *
 fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *filename, gsize count, GError **error)
 {
+	g_autofree gchar *str = NULL;
 	g_autoptr(GBytes) blob = NULL;
 
 	blob = fu_device_get_contents_bytes(FU_DEVICE(device), filename, count, NULL, error);
@@ -489,7 +490,16 @@ fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *filename, gsize coun
 		g_prefix_error(error, "failed to read %s: ", filename);
 		return NULL;
 	}
-	return g_strndup(g_bytes_get_data(blob, NULL), g_bytes_get_size(blob));
+	str = g_strndup(g_bytes_get_data(blob, NULL), g_bytes_get_size(blob));
+	if (!g_str_is_ascii(str)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "%s has non-ASCII data",
+			    filename);
+		return NULL;
+	}
+	return g_steal_pointer(&str);
 }
 
 static gchar *

@@ -40,10 +40,12 @@ struct _FuTdxModuleDevice {
 	gchar *host_error; /* (nullable) */
 	FuDevice *seamldr; /* (nullable) */
 	gboolean module_lost;
+	gchar *module_error;  /* (nullable) */
 	guint16 module_svn;   /* 0 if not known */
 	guint16 module_hv;    /* 0 in all releases so far */
 	gchar *module_mrseam; /* (nullable) */
 	guint64 updates_left;
+	gchar *updates_error; /* (nullable) */
 	FuFwUploadStatus upload_status;
 	GPtrArray *signers; /* (element-type utf8) */
 	gchar *reasons;	    /* (nullable): of the inhibits */
@@ -220,10 +222,11 @@ fu_tdx_module_device_ensure_version(FuTdxModuleDevice *self, GError **error)
 	g_autofree gchar *version = NULL;
 	g_autoptr(GError) error_local = NULL;
 
+	g_clear_pointer(&self->module_error, g_free);
 	version = fu_tdx_module_device_read_version(self, "version", &error_local);
 	self->module_lost = version == NULL && fu_tdx_module_device_error_is_lost(error_local);
 	if (version == NULL) {
-		g_info("no TDX module version: %s", error_local->message);
+		self->module_error = g_strdup(error_local->message);
 		fu_device_set_version(FU_DEVICE(self), NULL);
 		fu_device_set_version_lowest(FU_DEVICE(self), NULL);
 		return TRUE;
@@ -277,6 +280,7 @@ fu_tdx_module_device_ensure_updates_left(FuTdxModuleDevice *self)
 	g_autoptr(GError) error_local = NULL;
 
 	self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
+	g_clear_pointer(&self->updates_error, g_free);
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_NONE)
 		return;
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
@@ -285,7 +289,7 @@ fu_tdx_module_device_ensure_updates_left(FuTdxModuleDevice *self)
 	if (value == NULL ||
 	    !fu_tdx_host_parse_number(value, G_MAXUINT32, &self->updates_left, &error_local)) {
 		self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
-		g_warning("number of updates left is unknown: %s", error_local->message);
+		self->updates_error = g_strdup_printf("%s: %s", attr, error_local->message);
 	}
 }
 
@@ -301,7 +305,7 @@ fu_tdx_module_device_ensure_upload_status(FuTdxModuleDevice *self)
 		return;
 	upload = fu_fw_upload_new(FU_UDEV_DEVICE(self), upload_name);
 	if (!fu_fw_upload_read_status(upload, &self->upload_status, &error_local))
-		g_warning("status of the upload is unknown: %s", error_local->message);
+		g_info("status of the upload is unknown: %s", error_local->message);
 }
 
 static void
@@ -310,12 +314,14 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 	facts->host = self->host;
 	facts->host_error = self->host_error;
 	facts->module_version = fu_device_get_version(FU_DEVICE(self));
+	facts->module_error = self->module_error;
 	facts->module_lost = self->module_lost;
 	facts->module_svn = self->module_svn;
 	facts->module_hv = self->module_hv;
 	facts->seamldr_version = self->seamldr != NULL ? fu_device_get_version(self->seamldr)
 						       : NULL;
 	facts->updates_left = self->updates_left;
+	facts->updates_error = self->updates_error;
 	facts->upload_status = self->upload_status;
 	facts->require_no_tds =
 	    fu_device_has_private_flag(FU_DEVICE(self),
@@ -341,7 +347,7 @@ fu_tdx_module_device_ensure_guests(FuTdxModuleDevice *self)
 	if (tds != 0 && tds != FU_TDX_HOST_TDS_UNKNOWN) {
 		message = g_strdup_printf(
 		    "%" G_GUINT64_FORMAT " TDs were running and keep running. Their TEE_TCB_SVN_2 "
-					 "and the MRSEAM of new TDs "
+		    "and the MRSEAM of new TDs "
 		    "have changed, so whoever checks their attestation has to know the new values.",
 		    tds);
 	}
@@ -848,7 +854,9 @@ fu_tdx_module_device_finalize(GObject *object)
 	g_object_unref(self->host);
 	g_free(self->host_error);
 	g_clear_object(&self->seamldr);
+	g_free(self->module_error);
 	g_free(self->module_mrseam);
+	g_free(self->updates_error);
 	g_free(self->reasons);
 	g_ptr_array_unref(self->signers);
 	G_OBJECT_CLASS(fu_tdx_module_device_parent_class)->finalize(object);

@@ -100,12 +100,13 @@ fu_tdx_preflight_check_module(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		return;
 	}
 	if (facts->module_version == NULL) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_MODULE_VERSION,
-		    FWUPD_ERROR_BROKEN_SYSTEM,
-		    "The version of the running TDX module cannot be read; see the "
-		    "log of fwupd and that of the kernel");
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_MODULE_VERSION,
+					FWUPD_ERROR_BROKEN_SYSTEM,
+					"The version of the running TDX module is not known (%s), "
+					"and an update needs it; "
+					"see the log of the kernel",
+					facts->module_error != NULL ? facts->module_error : "");
 	}
 }
 
@@ -145,12 +146,13 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		return;
 	}
 	if (facts->updates_left == FU_TDX_PREFLIGHT_UPDATES_UNKNOWN) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The kernel does not say how many updates are left; see the log of fwupd and "
-		    "num_remaining_updates in /sys/devices/faux/tdx_host");
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
+					FWUPD_ERROR_NOT_SUPPORTED,
+					"The number of updates left is not known (%s), and an "
+					"update needs 1; see the log "
+					"of the kernel",
+					facts->updates_error != NULL ? facts->updates_error : "");
 		return;
 	}
 	if (facts->updates_left == 0) {

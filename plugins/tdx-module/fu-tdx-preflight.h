@@ -17,11 +17,13 @@
  * @host: (nullable): the machine, or %NULL to ask only what is the same on every machine
  * @host_error: (nullable): why not everything is known about @host
  * @module_version: (nullable): the running TDX module, e.g. `1.5.06`
+ * @module_error: (nullable): why @module_version is not known
  * @module_lost: if the running TDX module is gone until the next reboot
  * @module_svn: the SVN of the running TDX module, or 0 if not known
  * @module_hv: the handoff version of the running TDX module, 0 in all releases so far
  * @seamldr_version: (nullable): the P-SEAMLDR, e.g. `1.5.06`
  * @updates_left: what the P-SEAMLDR still takes until the next reboot
+ * @updates_error: (nullable): why @updates_left is not known
  * @upload_status: what the kernel is doing
  * @require_no_tds: if the administrator wants no update while TDs are running
  * @signers: (element-type utf8): SHA-384 of each trusted modulus, as 96 hexadecimal digits
@@ -32,11 +34,13 @@ typedef struct {
 	FuTdxHost *host;
 	const gchar *host_error;
 	const gchar *module_version;
+	const gchar *module_error;
 	gboolean module_lost;
 	guint16 module_svn;
 	guint16 module_hv;
 	const gchar *seamldr_version;
 	guint64 updates_left;
+	const gchar *updates_error;
 	FuFwUploadStatus upload_status;
 	gboolean require_no_tds;
 	GPtrArray *signers;

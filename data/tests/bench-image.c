@@ -1,0 +1,176 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* What it costs to verify an image and to update with it. Prints figures, and judges none. */
+
+#include "config.h"
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <sys/resource.h>
+
+#include "fu-device-private.h"
+#include "fu-tdx-blob-firmware.h"
+#include "mock-fixture.h"
+
+#define BENCH_ROUNDS 300
+
+static void
+bench_parse(GBytes *blob)
+{
+	gboolean ret;
+	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new();
+	g_autoptr(GError) error = NULL;
+
+	ret =
+	    fu_firmware_parse_bytes(firmware, blob, 0x0, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+}
+
+static EVP_PKEY *
+bench_make_key(void)
+{
+	EVP_PKEY *key = EVP_RSA_gen(3072);
+	g_assert_nonnull(key);
+	return key;
+}
+
+/* the least that any verifier has to do: SHA-384 of all bytes, and one RSA-3072 verification */
+static void
+bench_openssl(GBytes *blob, EVP_PKEY *key, const guint8 *sig, gsize sigsz)
+{
+	gsize bufsz = 0;
+	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
+	guint8 digest[EVP_MAX_MD_SIZE] = {0};
+	guint digestsz = 0;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+
+	g_assert_true(EVP_Digest(buf, bufsz, digest, &digestsz, EVP_sha384(), NULL));
+	g_assert_cmpint(EVP_PKEY_verify_init(ctx), ==, 1);
+	g_assert_cmpint(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), ==, 1);
+	g_assert_cmpint(EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha384()), ==, 1);
+	g_assert_cmpint(EVP_PKEY_verify(ctx, sig, sigsz, digest, digestsz), ==, 1);
+	EVP_PKEY_CTX_free(ctx);
+}
+
+static GByteArray *
+bench_sign(GBytes *blob, EVP_PKEY *key)
+{
+	gsize bufsz = 0;
+	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
+	gsize sigsz = 512;
+	g_autoptr(GByteArray) sig = g_byte_array_new();
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	fu_byte_array_set_size(sig, sigsz, 0x0);
+	g_assert_cmpint(EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, key), ==, 1);
+	g_assert_cmpint(EVP_DigestSign(ctx, sig->data, &sigsz, buf, bufsz), ==, 1);
+	EVP_MD_CTX_free(ctx);
+	g_byte_array_set_size(sig, sigsz);
+	return g_steal_pointer(&sig);
+}
+
+/* alternating, so that a busy machine slows both */
+static void
+bench_verify(GBytes *blob)
+{
+	gdouble openssl = 0;
+	gdouble plugin = 0;
+	EVP_PKEY *key = bench_make_key();
+	g_autoptr(GByteArray) sig = bench_sign(blob, key);
+	g_autoptr(GTimer) timer = g_timer_new();
+
+	for (guint i = 0; i < BENCH_ROUNDS; i++) {
+		g_timer_start(timer);
+		bench_parse(blob);
+		plugin += g_timer_elapsed(timer, NULL);
+		g_timer_start(timer);
+		bench_openssl(blob, key, sig->data, sig->len);
+		openssl += g_timer_elapsed(timer, NULL);
+	}
+	EVP_PKEY_free(key);
+	g_print("verify: %" G_GSIZE_FORMAT " bytes, plugin %.3f ms, OpenSSL %.3f ms, ratio %.2f\n",
+		g_bytes_get_size(blob),
+		plugin * 1000 / BENCH_ROUNDS,
+		openssl * 1000 / BENCH_ROUNDS,
+		plugin / openssl);
+}
+
+static gsize
+bench_get_peak(void)
+{
+	struct rusage usage = {0};
+	getrusage(RUSAGE_SELF, &usage);
+	return (gsize)usage.ru_maxrss * 1024;
+}
+
+static void
+bench_update(MockFixture *fixture, GBytes *blob)
+{
+	gboolean ret;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuInputStream) stream = g_memory_input_stream_new_from_bytes(blob);
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(FuProgress) progress_prepare = fu_progress_new(G_STRLOC);
+	g_autoptr(GError) error = NULL;
+
+	firmware = fu_device_prepare_firmware(fixture->device,
+					      stream,
+					      progress_prepare,
+					      FU_FIRMWARE_PARSE_FLAG_NONE,
+					      &error);
+	g_assert_no_error(error);
+	fu_firmware_set_version(firmware, "1.5.16");
+	ret = fu_device_write_firmware(fixture->device,
+				       firmware,
+				       progress,
+				       FWUPD_INSTALL_FLAG_FORCE,
+				       &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+}
+
+/* a small update first, so that only what grows with the image is left */
+static void
+bench_memory(void)
+{
+	const gchar *const options[] = {"--install-version=1.5.16", NULL};
+	const gchar *const small[] = {"--pages=1", NULL};
+	const gchar *const large[] = {"--pages=496", NULL};
+	gsize peak;
+	g_autoptr(GBytes) blob_small = mock_fixture_make_image(small);
+	g_autoptr(GBytes) blob_large = mock_fixture_make_image(large);
+	g_autoptr(MockFixture) fixture = mock_fixture_new(options);
+
+	bench_update(fixture, blob_small);
+	peak = bench_get_peak();
+	bench_update(fixture, blob_large);
+	peak = bench_get_peak() - peak;
+	g_print("memory: image %" G_GSIZE_FORMAT " bytes, peak %" G_GSIZE_FORMAT
+		" bytes more, ratio %.2f\n",
+		g_bytes_get_size(blob_large),
+		peak,
+		(gdouble)peak / g_bytes_get_size(blob_large));
+}
+
+int
+main(int argc, char **argv)
+{
+	const gchar *const options[] = {"--pages=146", NULL};
+	const gchar *reason;
+	g_autoptr(GBytes) blob = NULL;
+
+	reason = mock_fixture_skip_reason();
+	if (reason != NULL) {
+		g_print("SKIP: %s\n", reason);
+		return 77;
+	}
+	blob = mock_fixture_make_image(options);
+	bench_verify(blob);
+	bench_memory();
+	return 0;
+}
