@@ -48,14 +48,7 @@ mock_fixture_spawn(const gchar *program, const gchar *const *options, GSubproces
 	return g_steal_pointer(&process);
 }
 
-/**
- * mock_fixture_skip_reason:
- *
- * Enters a mount namespace, so that nothing stays mounted when the test ends.
- *
- * Returns: (nullable): why there can be no mock host here
- **/
-const gchar *
+static const gchar *
 mock_fixture_skip_reason(void)
 {
 	if (geteuid() != 0)
@@ -65,6 +58,24 @@ mock_fixture_skip_reason(void)
 	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return "no mount namespaces";
 	return NULL;
+}
+
+/**
+ * mock_fixture_init:
+ *
+ * Enters a mount namespace, so that nothing stays mounted when the test ends; says why if there can
+ * be no mock host here.
+ *
+ * Returns: %FALSE if the test has to be skipped
+ **/
+gboolean
+mock_fixture_init(void)
+{
+	const gchar *reason = mock_fixture_skip_reason();
+	if (reason == NULL)
+		return TRUE;
+	g_print("1..0 # SKIP %s\n", reason);
+	return FALSE;
 }
 
 static gchar *

@@ -22,8 +22,8 @@ typedef struct {
 	FuContext *ctx;
 } MockFixture;
 
-const gchar *
-mock_fixture_skip_reason(void);
+gboolean
+mock_fixture_init(void);
 MockFixture *
 mock_fixture_new(const gchar *const *options);
 void
