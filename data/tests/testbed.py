@@ -321,6 +321,7 @@ class Testbed:
         done = subprocess.run(
             command,
             env=self.env,
+            cwd=self.tmp,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
