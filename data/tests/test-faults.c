@@ -161,6 +161,71 @@ fault_matrix_func(void)
 	}
 }
 
+/* whatever a file of the upload does, the user is never told that nothing was changed when the
+ * kernel was given the image */
+static void
+fault_assert_honest(const gchar *name, const gchar *set)
+{
+	gboolean ret;
+	gboolean uploaded;
+	const gchar *const no_options[] = {NULL};
+	const gchar *const options[] = {"--install-version=1.5.16", NULL};
+	const Fault fault = {.name = name, .set = set};
+	g_autofree gchar *writes = NULL;
+	g_autoptr(GBytes) blob = mock_fixture_make_image(no_options);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(MockFixture) fixture = mock_fixture_new(options);
+
+	ret = fault_update(fixture, &fault, blob, &error);
+	writes = mock_fixture_read(fixture, "control/writes");
+	uploaded = !g_str_has_suffix(writes, "uploads=0");
+	g_test_message("%-40s -> %s", name, ret ? "updated" : error->message);
+	if (ret) {
+		g_assert_true(uploaded);
+		g_assert_cmpstr(fu_device_get_version(fixture->device), ==, "1.5.16");
+		return;
+	}
+	g_assert_cmpint(error->domain, ==, FWUPD_ERROR);
+	if (uploaded)
+		g_assert_null(strstr(error->message, "nothing was changed"));
+	else
+		g_assert_null(strstr(error->message, "was given"));
+}
+
+static void
+fault_upload_attrs_func(void)
+{
+	const gchar *attrs[] = {"loading", "data", "status", "error", "remaining_size"};
+	const gchar *errnos[] = {"EIO", "EROFS", "ENODEV", "EBUSY"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
+		for (guint j = 0; j < G_N_ELEMENTS(errnos); j++) {
+			g_autofree gchar *name = g_strdup_printf("%s %s", attrs[i], errnos[j]);
+			g_autofree gchar *set =
+			    g_strdup_printf("attr-errno=firmware/tdx_module/%s:%s\n",
+					    attrs[i],
+					    errnos[j]);
+			fault_assert_honest(name, set);
+		}
+	}
+}
+
+static void
+fault_vanish_func(void)
+{
+	const gchar *keys[] = {"vanish", "vanish-device"};
+	const gchar *phases[] =
+	    {"loading", "data", "receiving", "preparing", "transferring", "programming"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+		for (guint j = 0; j < G_N_ELEMENTS(phases); j++) {
+			g_autofree gchar *set = g_strdup_printf("%s=%s\n", keys[i], phases[j]);
+			g_autofree gchar *name = g_strdup(set);
+			fault_assert_honest(g_strchomp(name), set);
+		}
+	}
+}
+
 /* an attribute that cannot be read, or has nonsense in it, blocks the update and nothing else */
 static void
 fault_attrs_func(void)
@@ -178,6 +243,7 @@ fault_attrs_func(void)
 	};
 	const gchar *faults[] = {
 	    "attr-errno=%s:EIO\n",
+	    "attr-errno=%s:EROFS\n",
 	    "attr-errno=%s:ENODEV\n",
 	    "attr-errno=%s:EBUSY\n",
 	    "attr-errno=%s:EACCES\n",
@@ -337,5 +403,7 @@ main(int argc, char **argv)
 	}
 	g_test_add_func("/faults/matrix", fault_matrix_func);
 	g_test_add_func("/faults/attrs", fault_attrs_func);
+	g_test_add_func("/faults/upload-attrs", fault_upload_attrs_func);
+	g_test_add_func("/faults/vanish", fault_vanish_func);
 	return g_test_run();
 }

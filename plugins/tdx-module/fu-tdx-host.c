@@ -579,13 +579,19 @@ fu_tdx_host_load_misc(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	return fu_tdx_host_parse_misc(self, str, error);
 }
 
+/* one that cannot be read is there all the same */
 static gboolean
 fu_tdx_host_has_upload(FuUdevDevice *device, const gchar *name)
 {
 	g_autofree gchar *attr = g_build_filename("firmware", name, "status", NULL);
-	g_autofree gchar *value =
-	    fu_udev_device_read_sysfs(device, attr, FU_UDEV_DEVICE_ATTR_READ_TIMEOUT_DEFAULT, NULL);
-	return value != NULL;
+	g_autofree gchar *value = NULL;
+	g_autoptr(GError) error_local = NULL;
+
+	value = fu_udev_device_read_sysfs(device,
+					  attr,
+					  FU_UDEV_DEVICE_ATTR_READ_TIMEOUT_DEFAULT,
+					  &error_local);
+	return value != NULL || !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND);
 }
 
 static void

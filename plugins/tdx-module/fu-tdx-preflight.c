@@ -228,9 +228,17 @@ fu_tdx_preflight_check_guests(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 static void
 fu_tdx_preflight_check_upload(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
 {
-	if (facts->upload_status == FU_FW_UPLOAD_STATUS_UNKNOWN ||
+	if (fu_tdx_host_get_upload_name(facts->host) == NULL ||
 	    facts->upload_status == FU_FW_UPLOAD_STATUS_IDLE)
 		return;
+	if (facts->upload_status == FU_FW_UPLOAD_STATUS_UNKNOWN) {
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
+					FWUPD_ERROR_BUSY,
+					"The status of the firmware upload is not known, and an "
+					"update needs 'idle'; see the log of fwupd");
+		return;
+	}
 	fu_tdx_preflight_refuse(verdicts,
 				FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
 				FWUPD_ERROR_BUSY,
