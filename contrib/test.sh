@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Builds with warnings as errors and runs all tests: once as shipped, once with the sanitizers.
+# Then fuzzes each parser for a minute.
 set -eu
 cd "$(dirname "$0")/.."
 status=0
@@ -25,6 +26,11 @@ ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     meson test -C build-sanitize --print-errorlogs || status=1
 gcovr --root . --filter plugins/tdx-module/ --exclude '.*self-test' build-sanitize
+
+for engine in '' --afl; do
+    # shellcheck disable=SC2086 # empty or an option
+    contrib/fuzz/run.sh $engine "${TDX_FUZZ_SECONDS:-60}" || status=1
+done
 
 /usr/bin/python3 -B contrib/ci/count-tests.py build build-sanitize
 exit $status

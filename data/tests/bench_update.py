@@ -14,7 +14,8 @@ from pathlib import Path
 from testbed import BUILD, SOURCE, MockHost, clean_env, enter_namespace, make_image, signer_of
 from testbed import skip_reason
 
-ROUNDS = 15
+ROUNDS_WRITE = 15
+ROUNDS_ENUMERATE = 100
 SHELL = """
 cd {upload} || exit 1
 echo 1 >loading
@@ -47,7 +48,7 @@ def bench_write(folder: Path) -> None:
     options = ["--signer=" + signer_of(), "--install-version=1.5.16", "--remaining=1000"]
     shell = []
     plugin = []
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS_WRITE):
         mock = MockHost(folder / "host", *options)
         script = SHELL.format(upload=mock.device / "firmware/tdx_module", image=image)
         shell.append(measure(["sh", "-c", script], clean_env()))
@@ -92,7 +93,7 @@ def bench_enumerate(folder: Path) -> None:
     }
     nothing = {**there, "FWUPD_LIBDIR_PKG": str(empty)}
     times = {"without": [], "absent": [], "nothing": [], "there": []}
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS_ENUMERATE):
         for name, env in [
             ("without", without),
             ("absent", absent),

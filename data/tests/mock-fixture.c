@@ -55,7 +55,7 @@ mock_fixture_skip_reason(void)
 		return "not root";
 	if (!g_file_test("/dev/fuse", G_FILE_TEST_EXISTS))
 		return "no /dev/fuse";
-	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0)
 		return "no mount namespaces";
 	return NULL;
 }
