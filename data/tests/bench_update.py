@@ -4,6 +4,7 @@
 """What the plugin adds to the kernel's own time, and to fwupd's start. Prints figures, judges none."""
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -40,6 +41,14 @@ def measure(command, env) -> float:
         command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
     )
     return (time.monotonic() - begin) * 1000
+
+
+def measure_cpu(command, env) -> float:
+    """Time of the processor, as of the rest most is waiting for others."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    measure(command, env)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
 
 
 def bench_write(folder: Path) -> None:
@@ -100,10 +109,10 @@ def bench_enumerate(folder: Path) -> None:
             ("nothing", nothing),
             ("there", there),
         ]:
-            times[name].append(measure(["fwupdtool", "get-devices", "--json"], env))
+            times[name].append(measure_cpu(["fwupdtool", "get-devices", "--json"], env))
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(
-        f"enumerate: fwupdtool {medians['without']:.1f} ms, "
+        f"enumerate: fwupdtool {medians['without']:.1f} ms of processor time, "
         f"plugin adds {medians['absent'] - medians['without']:.2f} ms without a TDX host, "
         f"{medians['there'] - medians['nothing']:.2f} ms with one"
     )
