@@ -107,6 +107,7 @@ class UpdateTest(TestbedCase):
         bed.fwupdmgr("install", cabinet, "--allow-reinstall", check=0)
         self.assertEqual(bed.device_updates_left(), "8")
         self.assertEqual(bed.mock.attr("version"), "1.5.16")
+        self.assertIn("costs one of the 9 updates", bed.daemon_log())
 
     def test_downgrade(self) -> None:
         bed = self.make_testbed("--running=1.5.16", only_trusted=False)

@@ -702,7 +702,15 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 
 	version = g_strdup(fu_device_get_version(FU_DEVICE(self)));
 	result.version = version;
+	result.version_new = fu_firmware_get_version(attempt->firmware);
 	result.updates_left = self->updates_left;
+	if (fu_tdx_module_device_version_equal(version, result.version_new)) {
+		g_warning(
+		    "TDX module %s is installed again, which costs one of the %" G_GUINT64_FORMAT
+		    " updates that are left until the next reboot",
+		    version,
+		    result.updates_left);
+	}
 	upload = fu_fw_upload_new(FU_UDEV_DEVICE(self), fu_tdx_host_get_upload_name(self->host));
 	if (!fu_fw_upload_write_bytes(upload, blob, fu_progress_get_child(progress), &error_upload))
 		g_info("upload failed: %s", error_upload->message);
@@ -714,7 +722,6 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	}
 	attempt->upload_error = fu_fw_upload_get_error(upload);
 	attempt->unchanged = fu_tdx_module_device_is_unchanged(self, &result);
-	result.version_new = fu_firmware_get_version(attempt->firmware);
 	result.error_upload = error_upload;
 	result.pending = fu_fw_upload_get_pending(upload);
 	if (!fu_tdx_module_device_check_result(self, &result, error))
