@@ -62,6 +62,7 @@ fuzz_check_series(const gchar *str)
 	g_assert_cmpstr(series2, ==, series);
 }
 
+/* not with what fwupd builds itself: it opens any file and takes any size */
 static void
 fuzz_check_build(FuFirmware *firmware, const gchar *str)
 {
@@ -75,10 +76,11 @@ fuzz_check_build(FuFirmware *firmware, const gchar *str)
 	n = xb_silo_query_first(silo, "firmware", NULL);
 	if (n == NULL)
 		return;
-	if (!fu_firmware_build(firmware, n, &error)) {
+	if (!FU_FIRMWARE_GET_CLASS(firmware)->build(firmware, n, &error)) {
 		g_assert_nonnull(error);
 		return;
 	}
+	g_assert_no_error(error);
 	blob = fu_firmware_write(firmware, &error);
 	g_assert_true((blob == NULL) == (error != NULL));
 }

@@ -182,9 +182,7 @@ make_seeds()
     printf 'msev 0\ntdx 3\n' >"$texts/misc"
     printf 'v1.5.06' >"$texts/version"
     printf 'v65535.65535.65535' >"$texts/version-max"
-    printf 'b<firmware><blob_version>0x100</blob_version>%s%s</firmware>' \
-        '<firmware gtype="FuTdxSigstructFirmware"><id>sigstruct</id></firmware>' \
-        '<firmware><id>module</id><data size="0x1000">AA==</data></firmware>' >"$texts/blob"
+    printf 'b<firmware><blob_version>0x100</blob_version></firmware>' >"$texts/blob"
     printf 's<firmware><date>20250219</date><cpus>0x806f8,0xc06f0</cpus>%s%s</firmware>' \
         '<debug>true</debug><seamsvn>0x10b</seamsvn><version_major>2</version_major>' \
         '<rip_offset>1</rip_offset><modulus>00ff</modulus>' >"$texts/sigstruct"
