@@ -917,6 +917,7 @@ fu_tdx_host_cpuinfo_invalid_func(gconstpointer user_data)
 	    {"model\t: 256\n", "InvalidData: failed to parse cpuinfo: *256 was above maximum 255"},
 	    {"model\t: -1\n", "InvalidData: failed to parse cpuinfo: '-1' is not a number"},
 	    {"model\t: \n", "InvalidData: failed to parse cpuinfo: '' is not a number"},
+	    {"model:  \t\n", "InvalidData: failed to parse cpuinfo: '' is not a number"},
 	    {"cpu family: 600\n", "InvalidData: failed to parse cpuinfo: *above maximum 270"},
 	    {"cpu family: 6\nstepping: 8\n", "InvalidData: *cpuinfo has no cpu family or model"},
 	};

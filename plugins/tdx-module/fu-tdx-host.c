@@ -262,8 +262,8 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 
 	if (g_strv_length(split) != 2)
 		return TRUE;
-	key = fu_strstrip(split[0]);
-	value = fu_strstrip(split[1]);
+	key = g_strstrip(g_strdup(split[0]));
+	value = g_strstrip(g_strdup(split[1]));
 	if (g_strcmp0(key, "vendor_id") == 0) {
 		g_free(helper->self->vendor);
 		helper->self->vendor = g_steal_pointer(&value);
@@ -470,7 +470,7 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 		g_autofree gchar *value = NULL;
 		if (!g_str_has_prefix(lines[i], "tdx "))
 			continue;
-		value = fu_strstrip(lines[i] + strlen("tdx "));
+		value = g_strstrip(g_strdup(lines[i] + strlen("tdx ")));
 		if (!fu_tdx_host_parse_number(value, G_MAXUINT32, &self->tds, error)) {
 			g_prefix_error(error, "misc.current has '%.64s': ", lines[i]);
 			return FALSE;

@@ -116,7 +116,7 @@ fu_tdx_module_device_read_attr(FuTdxModuleDevice *self, const gchar *attr, GErro
 			    (guint)FU_TDX_MODULE_DEVICE_ATTR_SIZE_MAX);
 		return NULL;
 	}
-	return fu_strstrip(value);
+	return g_strstrip(g_strdup(value));
 }
 
 static gchar *
@@ -781,7 +781,7 @@ fu_tdx_module_device_set_quirk_kv(FuDevice *device,
 	if (g_strcmp0(key, "TdxModuleSigners") == 0) {
 		g_auto(GStrv) signers = g_strsplit(value, ",", -1);
 		for (guint i = 0; signers[i] != NULL; i++)
-			g_ptr_array_add(self->signers, fu_strstrip(signers[i]));
+			g_ptr_array_add(self->signers, g_strstrip(g_strdup(signers[i])));
 		return TRUE;
 	}
 	if (g_strcmp0(key, "TdxModuleSvn") == 0) {
