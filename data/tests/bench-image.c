@@ -130,16 +130,10 @@ bench_update(MockFixture *fixture, GBytes *blob)
 {
 	gboolean ret;
 	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuInputStream) stream = g_memory_input_stream_new_from_bytes(blob);
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
-	g_autoptr(FuProgress) progress_prepare = fu_progress_new(G_STRLOC);
 	g_autoptr(GError) error = NULL;
 
-	firmware = fu_device_prepare_firmware(fixture->device,
-					      stream,
-					      progress_prepare,
-					      FU_FIRMWARE_PARSE_FLAG_NONE,
-					      &error);
+	firmware = mock_fixture_prepare(fixture, blob, &error);
 	g_assert_no_error(error);
 	fu_firmware_set_version(firmware, "1.5.16");
 	ret = fu_device_write_firmware(fixture->device,

@@ -276,3 +276,25 @@ mock_fixture_set(MockFixture *self, const gchar *text)
 	fputs(text, file);
 	g_assert_cmpint(fclose(file), ==, 0);
 }
+
+/**
+ * mock_fixture_prepare:
+ * @self: a #MockFixture
+ * @blob: an image
+ * @error: (nullable): optional return location for an error
+ *
+ * Parses and checks an image, as the engine does before it writes.
+ *
+ * Returns: (transfer full): the parsed image, or %NULL if it is refused
+ **/
+FuFirmware *
+mock_fixture_prepare(MockFixture *self, GBytes *blob, GError **error)
+{
+	g_autoptr(FuInputStream) stream = g_memory_input_stream_new_from_bytes(blob);
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	return fu_device_prepare_firmware(self->device,
+					  stream,
+					  progress,
+					  FU_FIRMWARE_PARSE_FLAG_NONE,
+					  error);
+}

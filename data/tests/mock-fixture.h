@@ -32,6 +32,8 @@ gchar *
 mock_fixture_read(MockFixture *self, const gchar *name);
 void
 mock_fixture_set(MockFixture *self, const gchar *text);
+FuFirmware *
+mock_fixture_prepare(MockFixture *self, GBytes *blob, GError **error);
 GBytes *
 mock_fixture_make_image(const gchar *const *options);
 

@@ -36,16 +36,10 @@ static gboolean
 campaign_is_taken(Campaign *self, gsize bufsz)
 {
 	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(GBytes) blob = g_bytes_new_static(self->buf, bufsz);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(FuInputStream) stream =
-	    g_memory_input_stream_new_from_data(self->buf, bufsz, NULL);
 
-	firmware = fu_device_prepare_firmware(self->fixture->device,
-					      stream,
-					      progress,
-					      FU_FIRMWARE_PARSE_FLAG_NONE,
-					      &error);
+	firmware = mock_fixture_prepare(self->fixture, blob, &error);
 	return firmware != NULL;
 }
 

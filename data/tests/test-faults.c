@@ -38,15 +38,9 @@ fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **er
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
-	g_autoptr(FuProgress) progress_prepare = fu_progress_new(G_STRLOC);
-	g_autoptr(FuInputStream) stream = g_memory_input_stream_new_from_bytes(blob);
 	g_autoptr(GError) error_cleanup = NULL;
 
-	firmware = fu_device_prepare_firmware(fixture->device,
-					      stream,
-					      progress_prepare,
-					      FU_FIRMWARE_PARSE_FLAG_NONE,
-					      error);
+	firmware = mock_fixture_prepare(fixture, blob, error);
 	g_assert_nonnull(firmware);
 	fu_firmware_set_version(firmware, "1.5.16");
 	if (fault->set != NULL)
