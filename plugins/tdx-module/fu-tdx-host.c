@@ -367,7 +367,7 @@ fu_tdx_host_parse_cpulist(const gchar *str, GError **error)
 			return NULL;
 		}
 		last = first;
-		if (range[0] != NULL && range[1] != NULL &&
+		if (range[1] != NULL &&
 		    !fu_tdx_host_parse_number(range[1], FU_TDX_HOST_CPUS_MAX - 1, &last, error)) {
 			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
 			return NULL;
