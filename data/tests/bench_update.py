@@ -79,7 +79,8 @@ def bench_write(folder: Path) -> None:
 
 
 def bench_enumerate(folder: Path) -> None:
-    """A cold `fwupdtool get-devices`, without the plugin, without a host, and with one."""
+    """A cold `fwupdtool get-devices`, without the plugin, without a host, and with one; and how much
+    the same command differs from itself."""
     empty = folder / "empty"
     empty.mkdir()
     base = {
@@ -101,11 +102,12 @@ def bench_enumerate(folder: Path) -> None:
         "FWUPD_PROCFS": f"{folder}/proc",
     }
     nothing = {**there, "FWUPD_LIBDIR_PKG": str(empty)}
-    times = {"without": [], "absent": [], "nothing": [], "there": []}
+    times = {"without": [], "again": [], "absent": [], "nothing": [], "there": []}
     for _ in range(ROUNDS_ENUMERATE):
         for name, env in [
             ("without", without),
             ("absent", absent),
+            ("again", without),
             ("nothing", nothing),
             ("there", there),
         ]:
@@ -114,7 +116,8 @@ def bench_enumerate(folder: Path) -> None:
     print(
         f"enumerate: fwupdtool {medians['without']:.1f} ms of processor time, "
         f"plugin adds {medians['absent'] - medians['without']:.2f} ms without a TDX host, "
-        f"{medians['there'] - medians['nothing']:.2f} ms with one"
+        f"{medians['there'] - medians['nothing']:.2f} ms with one, "
+        f"the same command differs by {abs(medians['again'] - medians['without']):.2f} ms"
     )
 
 
