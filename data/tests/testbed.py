@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import List, Optional
 
 import gi
+import tap
 
 gi.require_version("UMockdev", "1.0")
 from gi.repository import UMockdev  # pylint: disable=wrong-import-position
@@ -423,58 +424,8 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class TapResult(unittest.TestResult):
-    """Tells meson about each test, in the Test Anything Protocol."""
-
-    def report(self, ok: bool, test: unittest.TestCase, comment: str = "") -> None:
-        name = test.id().removeprefix("__main__.")
-        status = "ok" if ok else "not ok"
-        print(f"{status} {self.testsRun} - {name}{comment}", flush=True)
-
-    def explain(self, test, err) -> None:
-        text = self._exc_info_to_string(err, test)  # pylint: disable=no-member
-        print("".join(f"# {line}\n" for line in text.splitlines()), flush=True)
-
-    def startTest(self, test) -> None:
-        super().startTest(test)
-        self.failed_here = False
-
-    def addSubTest(self, test, subtest, err) -> None:
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            print(f"# {subtest}")
-            self.failed_here = True
-            self.explain(test, err)
-
-    def addSuccess(self, test) -> None:
-        self.report(True, test)
-
-    def addSkip(self, test, reason) -> None:
-        super().addSkip(test, reason)
-        self.report(True, test, f" # SKIP {reason}")
-
-    def addFailure(self, test, err) -> None:
-        super().addFailure(test, err)
-        self.report(False, test)
-        self.explain(test, err)
-
-    def addError(self, test, err) -> None:
-        super().addError(test, err)
-        self.report(False, test)
-        self.explain(test, err)
-
-    def stopTest(self, test) -> None:
-        if self.failed_here:
-            self.report(False, test)
-        super().stopTest(test)
-
-
 def main() -> None:
     enter_namespace()
     if len(sys.argv) > 1:
         unittest.main(verbosity=2)
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = TapResult()
-    suite.run(result)
-    print(f"1..{result.testsRun}")
-    sys.exit(0 if result.wasSuccessful() else 1)
+    sys.exit(tap.run(sys.modules["__main__"]))
