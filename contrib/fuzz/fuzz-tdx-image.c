@@ -11,11 +11,11 @@
 
 #include "config.h"
 
-#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 
 #include "fu-tdx-blob-firmware.h"
 #include "fu-tdx-preflight.h"
+#include "tdx-signer.h"
 
 #define FUZZ_REPAIR_SIZE     (1 << 0)
 #define FUZZ_REPAIR_SEAMHASH (1 << 1)
@@ -27,44 +27,17 @@
 #define FUZZ_OFFSET_MODULE (2 * FU_TDX_PAGE_SIZE)
 
 static gnutls_privkey_t fuzz_key = NULL;
-static guint8 fuzz_modulus[FU_STRUCT_TDX_SIGSTRUCT_SIZE_MODULUS] = {0};
-
-static void
-fuzz_reverse(guint8 *dst, const gnutls_datum_t *src, gsize dstsz)
-{
-	g_assert_cmpuint(src->size, >=, dstsz);
-	for (gsize i = 0; i < dstsz; i++)
-		dst[i] = src->data[src->size - 1 - i];
-}
+static GByteArray *fuzz_modulus = NULL;
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	gnutls_datum_t exponent = {0};
-	gnutls_datum_t modulus = {0};
-	gnutls_datum_t pem = {0};
+	g_autoptr(GError) error = NULL;
 
-	g_assert_cmpint(gnutls_load_file(TEST_SIGNER, &pem), ==, 0);
-	g_assert_cmpint(gnutls_privkey_init(&fuzz_key), ==, 0);
-	g_assert_cmpint(
-	    gnutls_privkey_import_x509_raw(fuzz_key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0),
-	    ==,
-	    0);
-	g_assert_cmpint(gnutls_privkey_export_rsa_raw(fuzz_key,
-						      &modulus,
-						      &exponent,
-						      NULL,
-						      NULL,
-						      NULL,
-						      NULL,
-						      NULL,
-						      NULL),
-			==,
-			0);
-	fuzz_reverse(fuzz_modulus, &modulus, sizeof(fuzz_modulus));
-	gnutls_free(pem.data);
-	gnutls_free(modulus.data);
-	gnutls_free(exponent.data);
+	tdx_signer_load_key(TEST_SIGNER, &fuzz_key, &error);
+	g_assert_no_error(error);
+	fuzz_modulus = tdx_signer_get_modulus(fuzz_key, &error);
+	g_assert_no_error(error);
 	g_type_ensure(FU_TYPE_TDX_BLOB_FIRMWARE);
 	g_type_ensure(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 	return 0;
@@ -97,28 +70,14 @@ fuzz_repair_seamhash(GByteArray *image)
 static void
 fuzz_repair_sign(GByteArray *image)
 {
-	gnutls_datum_t datum = {0};
-	gnutls_datum_t signature = {0};
 	guint8 *sigstruct = image->data + FU_TDX_PAGE_SIZE;
-	g_autoptr(GByteArray) data = g_byte_array_new();
+	g_autoptr(GError) error = NULL;
 
 	memcpy(sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS,
-	       fuzz_modulus,
-	       sizeof(fuzz_modulus));
-	g_byte_array_append(data, sigstruct, FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS);
-	g_byte_array_append(data,
-			    sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH,
-			    FU_STRUCT_TDX_SIGSTRUCT_SIZE - FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
-	datum.data = data->data;
-	datum.size = data->len;
-	g_assert_cmpint(
-	    gnutls_privkey_sign_data(fuzz_key, GNUTLS_DIG_SHA384, 0, &datum, &signature),
-	    ==,
-	    0);
-	fuzz_reverse(sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SIGNATURE,
-		     &signature,
-		     FU_STRUCT_TDX_SIGSTRUCT_SIZE_SIGNATURE);
-	gnutls_free(signature.data);
+	       fuzz_modulus->data,
+	       fuzz_modulus->len);
+	tdx_signer_sign(fuzz_key, sigstruct, &error);
+	g_assert_no_error(error);
 }
 
 static void

@@ -91,7 +91,7 @@ link_program()
     # shellcheck disable=SC2046,SC2086 # lists
     $cc -std=gnu17 -Werror=implicit -g -O1 -fno-omit-frame-pointer $cflags $compat \
         -DG_LOG_DOMAIN='"FuPluginTdxModule"' -DTEST_SIGNER="\"$root/data/tests/test-signer.pem\"" \
-        -I"$output/gen" -Iplugins/tdx-module -isystem "$sdk/include" \
+        -I"$output/gen" -Iplugins/tdx-module -Idata/tests -isystem "$sdk/include" \
         -isystem "$sdk/include/libfwupd" -isystem "$sdk/include/libfwupdplugin" \
         -isystem "$sdk/source" -isystem "$sdk/source/libfwupd" \
         -isystem "$sdk/source/libfwupdplugin" \
@@ -107,6 +107,7 @@ source_of()
 {
     case $1 in
     tdx-blob | tdx-sigstruct) echo "$output/gen/fu-fuzzer-firmware-$1.c" ;;
+    tdx-image) echo "contrib/fuzz/fuzz-$1.c data/tests/tdx-signer.c" ;;
     *) echo "contrib/fuzz/fuzz-$1.c" ;;
     esac
 }
@@ -117,16 +118,17 @@ build()
     mkdir -p "$output/bin"
     for target in $targets; do
         echo "building $target"
+        # shellcheck disable=SC2046 # a list
         if [ "$engine" = afl ]; then
             cc=afl-clang-fast cflags=$sanitize ldflags=-fsanitize=fuzzer
-            AFL_QUIET=1 link_program "$output/bin/$target" "$(source_of "$target")"
+            AFL_QUIET=1 link_program "$output/bin/$target" $(source_of "$target")
         else
             cc=clang cflags="$sanitize -fsanitize=fuzzer-no-link" ldflags=-fsanitize=fuzzer
-            link_program "$output/bin/$target" "$(source_of "$target")"
+            link_program "$output/bin/$target" $(source_of "$target")
         fi
     done
     cc=clang cflags='' ldflags=''
-    link_program "$output/gen/make-tdx-blob" data/tests/make-tdx-blob.c
+    link_program "$output/gen/make-tdx-blob" data/tests/make-tdx-blob.c data/tests/tdx-signer.c
     for name in blob sigstruct; do
         link_program "$output/gen/generate-tdx-$name" \
             "$output/gen/fu-fuzzer-generate-tdx-$name.c"
@@ -259,7 +261,8 @@ report_coverage()
     cc=clang cflags='-fprofile-instr-generate -fcoverage-mapping' ldflags=''
     for target in $targets; do
         program=$output/coverage/$target
-        link_program "$program" "$(source_of "$target")" \
+        # shellcheck disable=SC2046 # a list
+        link_program "$program" $(source_of "$target") \
             "$sdk/source/libfwupdplugin/fu-fuzzer-main.c"
         objects="$objects${objects:+ -object} $program"
         find "$output/seeds/$target" "$output/corpus/$target" -type f -exec \

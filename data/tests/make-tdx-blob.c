@@ -8,12 +8,10 @@
 
 #include "config.h"
 
-#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 
 #include "fu-tdx-blob-firmware.h"
-
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(gnutls_privkey_t, gnutls_privkey_deinit, NULL)
+#include "tdx-signer.h"
 
 typedef struct {
 	gchar *key;
@@ -29,73 +27,6 @@ typedef struct {
 	gboolean embed_version;
 	gboolean print_signer;
 } MakeOptions;
-
-static gboolean
-make_load_key(const gchar *filename, gnutls_privkey_t *key, GError **error)
-{
-	gint rc;
-	gnutls_datum_t datum = {0};
-	gsize bufsz = 0;
-	g_autofree gchar *buf = NULL;
-
-	if (!g_file_get_contents(filename, &buf, &bufsz, error))
-		return FALSE;
-	datum.data = (guchar *)buf;
-	datum.size = bufsz;
-	rc = gnutls_privkey_init(key);
-	if (rc >= 0)
-		rc = gnutls_privkey_import_x509_raw(*key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (rc < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s: %s",
-			    filename,
-			    gnutls_strerror(rc));
-		return FALSE;
-	}
-	return TRUE;
-}
-
-/* big-endian, perhaps with a leading zero, to little-endian of a fixed size */
-static GByteArray *
-make_reverse(const gnutls_datum_t *datum, gsize size)
-{
-	g_autoptr(GByteArray) buf = g_byte_array_new();
-	for (gsize i = 0; i < size; i++)
-		fu_byte_array_append_uint8(buf, datum->data[datum->size - 1 - i]);
-	return g_steal_pointer(&buf);
-}
-
-static GByteArray *
-make_modulus(gnutls_privkey_t key, GError **error)
-{
-	gint rc;
-	gnutls_datum_t exponent = {0};
-	gnutls_datum_t modulus = {0};
-	g_autoptr(GByteArray) buf = NULL;
-
-	rc = gnutls_privkey_export_rsa_raw(key,
-					   &modulus,
-					   &exponent,
-					   NULL,
-					   NULL,
-					   NULL,
-					   NULL,
-					   NULL,
-					   NULL);
-	if (rc < 0 || modulus.size < FU_STRUCT_TDX_SIGSTRUCT_SIZE_MODULUS) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "the key is not an RSA-3072 key");
-		return NULL;
-	}
-	buf = make_reverse(&modulus, FU_STRUCT_TDX_SIGSTRUCT_SIZE_MODULUS);
-	gnutls_free(modulus.data);
-	gnutls_free(exponent.data);
-	return g_steal_pointer(&buf);
-}
 
 /* each version gets its own pages, but always the same */
 static GByteArray *
@@ -168,42 +99,6 @@ make_poke(GByteArray *buf, gchar **pokes, GError **error)
 	return TRUE;
 }
 
-static gboolean
-make_sign(GByteArray *buf, gnutls_privkey_t key, GError **error)
-{
-	gint rc;
-	gnutls_datum_t datum = {0};
-	gnutls_datum_t signature = {0};
-	g_autoptr(GByteArray) data = g_byte_array_new();
-	g_autoptr(GByteArray) reversed = NULL;
-
-	g_byte_array_append(data, buf->data, FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS);
-	g_byte_array_append(data,
-			    buf->data + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH,
-			    FU_STRUCT_TDX_SIGSTRUCT_SIZE - FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
-	datum.data = data->data;
-	datum.size = data->len;
-	rc = gnutls_privkey_sign_data(key, GNUTLS_DIG_SHA384, 0, &datum, &signature);
-	if (rc < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "failed to sign: %s",
-			    gnutls_strerror(rc));
-		return FALSE;
-	}
-	reversed = make_reverse(&signature, FU_STRUCT_TDX_SIGSTRUCT_SIZE_SIGNATURE);
-	gnutls_free(signature.data);
-	return fu_memcpy_safe(buf->data,
-			      buf->len,
-			      FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SIGNATURE,
-			      reversed->data,
-			      reversed->len,
-			      0x0,
-			      reversed->len,
-			      error);
-}
-
 static GByteArray *
 make_sigstruct(const MakeOptions *options, gnutls_privkey_t key, GByteArray *module, GError **error)
 {
@@ -215,7 +110,7 @@ make_sigstruct(const MakeOptions *options, gnutls_privkey_t key, GByteArray *mod
 	g_autoptr(XbNode) n = NULL;
 	g_autoptr(XbSilo) silo = NULL;
 
-	modulus = make_modulus(key, error);
+	modulus = tdx_signer_get_modulus(key, error);
 	if (modulus == NULL)
 		return NULL;
 	xml = make_sigstruct_xml(options, modulus, module);
@@ -229,7 +124,8 @@ make_sigstruct(const MakeOptions *options, gnutls_privkey_t key, GByteArray *mod
 	if (blob == NULL)
 		return NULL;
 	fu_byte_array_append_bytes(buf, blob);
-	if (!make_poke(buf, options->pokes_sigstruct, error) || !make_sign(buf, key, error))
+	if (!make_poke(buf, options->pokes_sigstruct, error) ||
+	    !tdx_signer_sign(key, buf->data, error))
 		return NULL;
 	return g_steal_pointer(&buf);
 }
@@ -255,7 +151,7 @@ make_image(const MakeOptions *options, const gchar *filename, GError **error)
 	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(GBytes) blob_out = NULL;
 
-	if (!make_load_key(options->key, &key, error))
+	if (!tdx_signer_load_key(options->key, &key, error))
 		return FALSE;
 	sigstruct = make_sigstruct(options, key, module, error);
 	if (sigstruct == NULL)
@@ -285,9 +181,9 @@ make_print_signer(const MakeOptions *options, GError **error)
 	g_autoptr(GByteArray) modulus = NULL;
 	g_autoptr(GBytes) blob = NULL;
 
-	if (!make_load_key(options->key, &key, error))
+	if (!tdx_signer_load_key(options->key, &key, error))
 		return FALSE;
-	modulus = make_modulus(key, error);
+	modulus = tdx_signer_get_modulus(key, error);
 	if (modulus == NULL)
 		return FALSE;
 	gnutls_hash_fast(GNUTLS_DIG_SHA384, modulus->data, modulus->len, digest);
