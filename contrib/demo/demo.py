@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data/tests"))
 
+from cabinet import real_images  # pylint: disable=wrong-import-position
 from testbed import (  # pylint: disable=wrong-import-position
     Testbed,
     enter_namespace,
-    real_images,
     skip_reason,
 )
 

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from testbed import BUILD, SOURCE, MockHost, clean_env, enter_namespace, make_image, signer_of
-from testbed import skip_reason
+from cabinet import BUILD, SOURCE, clean_env, make_image, signer_of
+from testbed import MockHost, enter_namespace, skip_reason
 
 ROUNDS_WRITE = 15
 ROUNDS_ENUMERATE = 100

@@ -8,7 +8,9 @@ import subprocess
 import time
 import zipfile
 
-from testbed import NONINTERACTIVE, TestbedCase, main, run
+from cabinet import run
+from client import NONINTERACTIVE
+from testbed import TestbedCase, main
 
 
 class FailuresTest(TestbedCase):

@@ -9,16 +9,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from testbed import (
-    BUILD,
-    PRELOAD,
-    SOURCE,
-    TestbedCase,
-    main,
-    make_image,
-    real_images,
-    signer_of,
-)
+from cabinet import BUILD, SOURCE, make_image, real_images, signer_of
+from testbed import PRELOAD, TestbedCase, main
 
 
 class RefuseTest(TestbedCase):

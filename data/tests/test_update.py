@@ -7,7 +7,8 @@ import struct
 import unittest
 from pathlib import Path
 
-from testbed import TestbedCase, main, real_images, sha256
+from cabinet import real_images
+from testbed import TestbedCase, main, sha256
 
 PAGE = 4096
 

@@ -8,7 +8,6 @@ behind on the machine, whatever happens.
 """
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -17,30 +16,19 @@ import sys
 import tempfile
 import time
 import unittest
-import uuid
 from pathlib import Path
 from typing import List, Optional
 
 import gi
 import tap
+from cabinet import BUILD, SOURCE, clean_env, make_cabinet, make_image, run, signer_of
+from client import Client
 
 gi.require_version("UMockdev", "1.0")
 from gi.repository import UMockdev  # pylint: disable=wrong-import-position
 
-SOURCE = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
 FWUPD = os.environ.get("TDX_FWUPD", "/usr/libexec/fwupd/fwupd")
 PRELOAD = os.environ.get("TDX_PRELOAD", "")  # what a plugin built with sanitizers needs
-TEST_KEY = SOURCE / "data/tests/test-signer.pem"
-NONINTERACTIVE = [
-    "--assume-yes",
-    "--no-reboot-check",
-    "--no-unreported-check",
-    "--no-metadata-check",
-    "--no-remote-check",
-    "--no-device-prompt",
-    "--no-safety-check",
-]
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -67,37 +55,6 @@ Enabled=true
 Title=TDX modules
 MetadataURI=file://{path}
 """
-METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
-<component type="firmware">
-  <id>com.intel.tdx-module.series{series_id}.firmware</id>
-  <name>TDX Module</name>
-  <summary>Software that isolates confidential guests</summary>
-  <description><p>The TDX module isolates confidential guests from the host.</p></description>
-  <provides>
-{provides}
-  </provides>
-  <url type="homepage">https://www.intel.com/</url>
-  <metadata_license>CC0-1.0</metadata_license>
-  <project_license>LicenseRef-proprietary</project_license>
-  <developer_name>Intel</developer_name>
-  <categories><category>X-CpuMicrocode</category></categories>
-  <requires>
-    <firmware compare="ge" version="{series}.01"/>
-  </requires>
-  <custom>
-    <value key="LVFS::VersionFormat">triplet</value>
-    <value key="LVFS::UpdateProtocol">{protocol}</value>
-  </custom>
-  <releases>
-    <release version="{version}" date="2025-02-19" urgency="high" install_duration="5">
-      <checksum type="sha256" target="content" filename="{filename}"/>
-      <description><p>A newer TDX module.</p></description>
-    </release>
-  </releases>
-</component>
-"""
-
-
 def skip_reason() -> Optional[str]:
     """Why a testbed cannot be made here."""
     if os.geteuid() != 0:
@@ -118,46 +75,10 @@ def enter_namespace() -> None:
         os.execvp(command[0], [*command, sys.executable, "-B", *sys.argv])
 
 
-def clean_env() -> dict:
-    """Without the wrapper of umockdev, which only the daemon and uevents need."""
-    return {k: v for k, v in os.environ.items() if k not in ["LD_PRELOAD", "UMOCKDEV_DIR"]}
-
-
 def start(*command, **kwargs) -> subprocess.Popen:
     """Starts a program that ends with this one, however this one ends."""
     args = ["setpriv", "--pdeathsig", "TERM", *[str(arg) for arg in command]]
     return subprocess.Popen(args, **{"env": clean_env(), **kwargs})
-
-
-def run(*command) -> str:
-    done = subprocess.run(
-        [str(arg) for arg in command],
-        env=clean_env(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
-def real_images() -> Optional[Path]:
-    """The folder with Intel's images, which are not part of the project."""
-    path = Path(os.environ.get("TDX_MODULE_BLOBS", SOURCE.parent / "shared/intel-tdx-blobs"))
-    return path if list(path.glob("*.blob")) else None
-
-
-def make_image(path: Path, *options: str, key: Path = TEST_KEY) -> Path:
-    """Makes a signed image that is not Intel's."""
-    run(BUILD / "data/tests/make-tdx-blob", f"--key={key}", *options, path)
-    return path
-
-
-def signer_of(key: Path = TEST_KEY) -> str:
-    return run(BUILD / "data/tests/make-tdx-blob", f"--key={key}", "--print-signer").strip()
-
-
-def guid(instance_id: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_DNS, instance_id))
 
 
 class MockHost:
@@ -196,7 +117,7 @@ class MockHost:
         self.process.stdout.close()
 
 
-class Testbed:
+class Testbed(Client):
     """The mock host, the bus and the daemon."""
 
     def __init__(
@@ -316,48 +237,14 @@ class Testbed:
     def daemon_log(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def fwupdmgr(self, *args: str, check: Optional[int] = None) -> subprocess.CompletedProcess:
-        """Runs the real client and checks its exit status, if one is given."""
-        command = ["fwupdmgr", *NONINTERACTIVE, *args]
-        done = subprocess.run(
-            command,
-            env=self.env,
-            cwd=self.tmp,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if check is not None and done.returncode != check:
-            raise AssertionError(
-                f"{' '.join(args)} exited with {done.returncode}, expected {check}:\n{done.stdout}"
-            )
-        return done
-
-    def json(self, *args: str) -> dict:
-        out = self.fwupdmgr(*args, "--json").stdout
-        return json.loads(out)
-
-    def devices(self) -> List[dict]:
-        return [d for d in self.json("get-devices").get("Devices", []) if d["Plugin"] == "tdx_module"]
-
-    def device(self, name: str = "TDX Module") -> Optional[dict]:
-        return next((d for d in self.devices() if d["Name"] == name), None)
-
     def device_updates_left(self) -> str:
         for name in ["num_remaining_updates", "seamldr/num_remaining_updates"]:
             if (self.mock.device / name).exists():
                 return self.mock.attr(name)
         raise AssertionError("no num_remaining_updates")
 
-    def history(self) -> List[dict]:
-        out = self.json("get-history")
-        return out.get("Devices", [])
-
-    def image(self, name: str, *options: str, key: Path = TEST_KEY) -> Path:
-        return make_image(self.tmp / "images" / name, *options, key=key)
+    def image(self, name: str, *options: str, **kwargs: Path) -> Path:
+        return make_image(self.tmp / "images" / name, *options, **kwargs)
 
     def cabinet(
         self,
@@ -365,26 +252,10 @@ class Testbed:
         version: str,
         fms: List[str],
         folder: Optional[Path] = None,
-        protocol: str = "com.intel.tdx-module",
+        **kwargs: str,
     ) -> Path:
         """Packs an image for the remote of this testbed."""
-        series = ".".join(version.split(".")[:2])
-        guids = [guid(f"TDX\\SERIES_{series}&FMS_{cpu}") for cpu in fms]
-        metainfo = self.tmp / "images" / f"{image.name}.metainfo.xml"
-        metainfo.write_text(
-            METAINFO.format(
-                series=series,
-                series_id=series.replace(".", ""),
-                version=version,
-                filename=image.name,
-                protocol=protocol,
-                provides="\n".join(f'    <firmware type="flashed">{g}</firmware>' for g in guids),
-            ),
-            encoding="utf-8",
-        )
-        cabinet = self.tmp / f"{image.name}.cab"
-        cabinet.unlink(missing_ok=True)
-        run("gcab", "--create", "--nopath", cabinet, image, metainfo)
+        cabinet = make_cabinet(self.tmp / "images", image, version, fms, **kwargs)
         target = Path(shutil.move(cabinet, (folder or self.cabinets) / cabinet.name))
         if folder is None:
             self.wait_for(lambda: self._has_release(version), f"the release {version}")

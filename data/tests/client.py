@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The real fwupdmgr, run as a script would; needs nothing but Python."""
+
+import json
+import subprocess
+from typing import List, Optional
+
+NONINTERACTIVE = [
+    "--assume-yes",
+    "--no-reboot-check",
+    "--no-unreported-check",
+    "--no-metadata-check",
+    "--no-remote-check",
+    "--no-device-prompt",
+    "--no-safety-check",
+]
+
+
+class Client:
+    """Asks the daemon of this machine, unless a subclass says otherwise."""
+
+    prefix: List[str] = []  # what runs fwupdmgr, for example as another user
+    env: Optional[dict] = None
+    tmp = None  # the current folder
+    timeout = 120
+
+    def fwupdmgr(self, *args: str, check: Optional[int] = None) -> subprocess.CompletedProcess:
+        """Runs the real client and checks its exit status, if one is given."""
+        done = subprocess.run(
+            [*self.prefix, "fwupdmgr", *NONINTERACTIVE, *args],
+            env=self.env,
+            cwd=self.tmp,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=self.timeout,
+            check=False,
+        )
+        if check is not None and done.returncode != check:
+            raise AssertionError(
+                f"{' '.join(args)} exited with {done.returncode}, expected {check}:\n{done.stdout}"
+            )
+        return done
+
+    def json(self, *args: str) -> dict:
+        out = self.fwupdmgr(*args, "--json").stdout
+        return json.loads(out)
+
+    def devices(self) -> List[dict]:
+        return [d for d in self.json("get-devices").get("Devices", []) if d["Plugin"] == "tdx_module"]
+
+    def device(self, name: str = "TDX Module") -> Optional[dict]:
+        return next((d for d in self.devices() if d["Name"] == name), None)
+
+    def history(self) -> List[dict]:
+        out = self.json("get-history")
+        return out.get("Devices", [])
