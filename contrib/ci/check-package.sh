@@ -1,0 +1,282 @@
+#!/bin/sh
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Builds the Debian package and takes it through its life, in Debian 13 with one version of fwupd.
+#
+# usage: contrib/ci/check-package.sh FLAVOUR      as in contrib/ci/chroot.sh
+#        contrib/ci/check-package.sh --inside     in a Debian 13 that may be changed, as root
+#
+# Prints TAP. What a failed check printed follows it.
+#
+# shellcheck disable=SC2317 # check() calls what looks unreachable
+set -eu
+cd "$(dirname "$0")/../.."
+name='fwupd-plugin-tdx-module'
+
+if [ "${1:-}" != --inside ]; then
+    [ $# -eq 1 ] || { sed -n 's/^# \{0,1\}//;5,10p' "$0" >&2 && exit 2; }
+    # shellcheck disable=SC2046 # a list
+    exec contrib/ci/chroot.sh --bind "$PWD:/mnt" "$1" build-essential debhelper libfuse3-dev lintian \
+        -- /mnt/contrib/ci/check-package.sh --inside
+fi
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+number=0
+failed=0
+fwupd=$(dpkg-query -W -f '${Version}' fwupd)
+
+# run a function as a check of its own; $1 says what holds if it succeeds
+check()
+{
+    number=$((number + 1))
+    start=$(date +%s)
+    what=$1
+    shift
+    set +e
+    (
+        set -eux
+        "$@"
+    ) >"$tmp/log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ "$status" -eq 0 ]; then
+        echo "ok $number - $what # $(($(date +%s) - start)) s"
+    else
+        echo "not ok $number - $what"
+        tail -n 100 "$tmp/log" | sed 's/^/# /'
+        failed=1
+    fi
+}
+
+# under set -e a mere ! would go unnoticed
+fails()
+{
+    if "$@"; then return 1; fi
+}
+
+the_package()
+{
+    set -- "$1/${name}"_*.deb
+    [ $# -eq 1 ] && echo "$1"
+}
+
+# apt with no packages to download but those in the folder $tmp/repository
+apt_local()
+{
+    apt-get -y -o Dir::Etc::SourceList="$tmp/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::Lists="$tmp/lists" \
+        -o Dir::Cache="$tmp/cache" -o DPkg::Path="$PATH" -o Acquire::Languages=none \
+        -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 "$@"
+}
+
+# put what was in $1 into the repository, with its control file changed by the sed script $2
+publish()
+{
+    mkdir -p "$tmp/repository"
+    rm -rf "$tmp/unpacked"
+    dpkg-deb -R "$1" "$tmp/unpacked"
+    sed -i "$2" "$tmp/unpacked/DEBIAN/control"
+    dpkg-deb -b "$tmp/unpacked" "$tmp/repository" >/dev/null
+    (cd "$tmp/repository" && dpkg-scanpackages -m . >Packages 2>/dev/null)
+    apt_local update
+}
+
+# everything in the file system but what dpkg, apt and other packages keep for themselves
+snapshot()
+{
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path "$PWD" \
+        -o -path /root -o -path /var/log -o -path /var/lib/apt -o -path '/var/cache/*' \
+        -o -path '/var/lib/dpkg/*-old' -o -path /var/lib/dpkg/status -o -path '/var/lib/dpkg/lock*' \
+        -o -path /var/lib/dpkg/triggers -o -path /etc/ld.so.cache \) -prune \
+        -o -type d -printf '%p %y %m %u:%g\n' -o -printf '%p %y %m %u:%g %s %T@ %l\n' | sort
+}
+
+get_plugins()
+{
+    mkdir -p "$tmp/fwupd/lib/fwupd" "$tmp/fwupd/cache/fwupd"
+    FWUPD_LOCALSTATEDIR=$tmp/fwupd fwupdtool get-plugins --json
+}
+
+build()
+{
+    contrib/debian/build.sh --output "$tmp/first"
+}
+
+# another path, time zone and umask, and without the self-test
+build_again()
+{
+    umask 027
+    TZ=Asia/Tokyo DEB_BUILD_OPTIONS=nocheck contrib/debian/build.sh --output "$tmp/second"
+    for file in "$tmp"/first/*.deb "$tmp"/first/*.tar.* "$tmp"/first/*.dsc; do
+        cmp "$file" "$tmp/second/${file##*/}"
+    done
+    # nor where it was built
+    dpkg-deb --fsys-tarfile "$(the_package "$tmp/first")" | tar -x -C "$(mktemp -d -p "$tmp")"
+    fails grep -rl --binary-files=text "$(dirname "$tmp")/tmp\." "$tmp"/tmp.*
+}
+
+lintian_clean()
+{
+    lintian --allow-root -I -E --pedantic --fail-on error,warning,info,pedantic,experimental \
+        "$tmp"/first/*.changes
+}
+
+contents()
+{
+    package=$(the_package "$tmp/first")
+    case $package in *"+fwupd${fwupd%-*}-"*"+${fwupd##*-}_amd64.deb") ;; *) false ;; esac
+    dpkg-deb -f "$package" Depends | tr , '\n' | grep -x " *fwupd (= $fwupd)"
+    dpkg-deb -c "$package" | awk '!/\/$/ { sub(/^\./, "", $6); print $6 }' | tee "$tmp/contents"
+    for file in "/usr/lib/x86_64-linux-gnu/fwupd-${fwupd%-*}/libfu_plugin_tdx_module.so" \
+        /usr/share/fwupd/quirks.d/tdx-module.quirk \
+        /usr/lib/systemd/system/fwupd.service.d/tdx-module.conf \
+        /usr/sbin/tdx-module-reapply /usr/share/man/man8/tdx-module-reapply.8.gz \
+        "/usr/share/doc/$name/README.md" "/usr/share/doc/$name/plugins/tdx-module/README.md" \
+        "/usr/share/doc/$name/README.Debian" "/usr/share/doc/$name/copyright"; do
+        grep -qxF "$file" "$tmp/contents"
+    done
+    fails grep -E '^/(etc|var|run|lib|opt|usr/local)/|installed-tests' "$tmp/contents"
+}
+
+# install with a service manager that notes what it is asked to do
+installs()
+{
+    mkdir -p "$tmp/bin" /run/systemd/system
+    printf '#!/bin/sh\necho "$@" >>%s/systemctl.log\n' "$tmp" >"$tmp/bin/systemctl"
+    chmod 755 "$tmp/bin/systemctl"
+    PATH=$tmp/bin:$PATH apt_local install "$(the_package "$tmp/first")"
+    rmdir /run/systemd/system
+    dpkg-query -W -f '${db:Status-Status}' "$name" | grep -x installed
+    grep -nx -e '.*daemon-reload' -e 'try-restart fwupd.service' "$tmp/systemctl.log"
+    tail -n 1 "$tmp/systemctl.log" | grep -x 'try-restart fwupd.service'
+    fails grep -E '^(start|restart|enable) .*tdx' "$tmp/systemctl.log"
+}
+
+loads()
+{
+    get_plugins | tee "$tmp/plugins"
+    python3 - "$tmp/plugins" <<EOF
+import json, sys
+plugins = json.load(open(sys.argv[1]))["Plugins"]
+flags = [plugin["Flags"] for plugin in plugins if plugin["Name"] == "tdx_module"]
+assert [sorted(flag) for flag in flags] == [["modular", "ready"]], flags
+EOF
+}
+
+units()
+{
+    grep -E '^/usr/lib/systemd/system/[^/]*$' "$tmp/contents" | sed 's,.*/,,'
+}
+
+units_disabled()
+{
+    [ -n "$(units)" ]
+    for unit in $(units); do
+        [ "$(systemctl is-enabled "$unit")" != enabled ]
+        systemd-analyze --man=no verify "$unit"
+    done
+    [ -z "$(find /etc/systemd -name '*tdx*')" ]
+}
+
+newer_fwupd_upgrades_without_it()
+{
+    mkdir -p "$tmp/fake/DEBIAN" "$tmp/repository"
+    printf '%s\n' 'Package: fwupd' "Version: $fwupd+newer" 'Architecture: amd64' \
+        'Maintainer: nobody <nobody@example.org>' 'Description: newer' >"$tmp/fake/DEBIAN/control"
+    dpkg-deb -b "$tmp/fake" "$tmp/fwupd.deb"
+    publish "$tmp/fwupd.deb" ''
+    apt_local -s upgrade | tee "$tmp/simulated"
+    grep '^Inst fwupd ' "$tmp/simulated"
+}
+
+newer_fwupd_is_held_back()
+{
+    apt_local -s upgrade | tee "$tmp/simulated"
+    fails grep -E '^(Inst|Remv) ' "$tmp/simulated"
+    grep -A 1 'kept back' "$tmp/simulated" | grep -w fwupd
+}
+
+# what full-upgrade, or naming the newer fwupd, does
+removal_is_announced()
+{
+    for command in full-upgrade "install fwupd=$fwupd+newer"; do
+        # shellcheck disable=SC2086 # split
+        fails apt_local -s --no-remove $command
+        # shellcheck disable=SC2086 # split
+        apt_local -s $command | tee "$tmp/simulated"
+        grep "^Remv $name " "$tmp/simulated"
+    done
+}
+
+newer_fwupd_comes_with_its_plugin()
+{
+    publish "$(the_package "$tmp/first")" \
+        "s/^Version: .*/&+newer/;s/fwupd (= $fwupd)/fwupd (= $fwupd+newer)/"
+    apt_local -s upgrade | tee "$tmp/simulated"
+    grep '^Inst fwupd ' "$tmp/simulated"
+    grep "^Inst $name " "$tmp/simulated"
+}
+
+upgrades()
+{
+    rm "$tmp"/repository/*.deb
+    publish "$(the_package "$tmp/first")" 's/^Version: .*/&+b1/'
+    apt_local --with-new-pkgs upgrade
+    dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$name" | grep '^installed .*+b1$'
+}
+
+wrong_fwupd()
+{
+    publish "$(the_package "$tmp/first")" "s/^Version: .*/&+b2/;s/fwupd (= $fwupd)/fwupd (= 9.9-1)/"
+    fails apt_local install "$tmp/repository/$name"_*+b2_amd64.deb
+    dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$name" | grep '^installed .*+b1$'
+    fails dpkg -i "$tmp/repository/$name"_*+b2_amd64.deb
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name")" = unpacked ]
+    dpkg -i "$tmp/repository/$name"_*+b1_amd64.deb
+}
+
+removes()
+{
+    for unit in $(units); do
+        if [ "$(systemctl is-enabled "$unit")" = disabled ]; then systemctl enable "$unit"; fi
+    done
+    mkdir -p /var/lib/tdx-module
+    date >/var/lib/tdx-module/state
+    apt_local remove "$name"
+    [ -f /var/lib/tdx-module/state ]
+    get_plugins >"$tmp/plugins"
+    fails grep tdx "$tmp/plugins"
+}
+
+purges()
+{
+    apt_local purge "$name"
+    snapshot >"$tmp/after"
+    diff -u "$tmp/before" "$tmp/after"
+}
+
+: >"$tmp/sources.list"
+mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial" "$tmp/repository"
+echo "deb [trusted=yes] file:$tmp/repository ./" >"$tmp/sources.list"
+check "the package is built for fwupd $fwupd" build
+[ $failed -eq 0 ] || exit 1
+check 'a second build gives the same files' build_again
+check 'lintian has nothing to say' lintian_clean
+check 'it contains what it should, and depends on this fwupd only' contents
+check 'a newer fwupd would be installed without it' newer_fwupd_upgrades_without_it
+get_plugins >/dev/null 2>&1
+snapshot >"$tmp/before"
+check 'it is installed, and fwupd restarted' installs
+check 'fwupd loads the plugin' loads
+check 'what it does at boot is switched off' units_disabled
+check 'it holds back a newer fwupd' newer_fwupd_is_held_back
+check 'where apt removes it for a newer fwupd, apt says so' removal_is_announced
+check 'a newer fwupd is installed together with its plugin' newer_fwupd_comes_with_its_plugin
+check 'it is upgraded' upgrades
+check 'it is not installed beside another fwupd' wrong_fwupd
+check 'it is removed, but not its state' removes
+check 'nothing is left after it was purged' purges
+echo "1..$number"
+exit $failed
