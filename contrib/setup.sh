@@ -13,18 +13,8 @@ packages='ca-certificates clang-format dbus fuse3 fwupd gcab gcc gcovr gir1.2-um
  libc6-dev libfuse3-dev libssl-dev libglib2.0-dev libgnutls28-dev libjcat-dev libjson-glib-dev libumockdev-dev
  libxmlb-dev libzstd-dev meson ninja-build openssl pkg-config python3 python3-gi python3-jinja2
  tar umockdev util-linux xz-utils'
-missing=
-for package in $packages; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-    [ "$status" = installed ] || missing="$missing $package"
-done
-if [ -n "$missing" ]; then
-    echo "installing$missing"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq -o DPkg::Lock::Timeout=400 update
-    # shellcheck disable=SC2086 # a list
-    apt-get -qq -o DPkg::Lock::Timeout=400 install -y --no-install-recommends $missing >/dev/null
-fi
+# shellcheck disable=SC2086 # a list
+contrib/ci/install.sh $packages
 
 installed=$(dpkg-query -W -f '${source:Upstream-Version}' fwupd)
 if [ ! -f build/sdk/VERSION ] || [ "$(cat build/sdk/VERSION)" != "$installed" ]; then

@@ -39,21 +39,6 @@ die()
     exit 2
 }
 
-install_missing()
-{
-    missing=
-    for package in "$@"; do
-        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-        [ "$status" = installed ] || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    echo "installing$missing"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq -o DPkg::Lock::Timeout=400 update
-    # shellcheck disable=SC2086 # a list
-    apt-get -qq -o DPkg::Lock::Timeout=400 install -y --no-install-recommends $missing >/dev/null
-}
-
 # what the plugin's and fwupd's build would generate, and the sources of all targets
 generate()
 {
@@ -308,8 +293,8 @@ done
 output=$(realpath -m "$output")
 [ -f "$sdk/VERSION" ] || die "no plugin SDK in build/sdk: run contrib/setup.sh build first"
 
-install_missing clang libclang-rt-dev llvm
-[ "$engine" != afl ] || install_missing afl++
+contrib/ci/install.sh clang libclang-rt-dev llvm
+[ "$engine" != afl ] || contrib/ci/install.sh afl++
 mkdir -p "$output/crashes" "$output/logs"
 generate
 build

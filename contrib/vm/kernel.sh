@@ -31,25 +31,10 @@ die()
     exit 2
 }
 
-install_missing()
-{
-    missing=
-    for package in "$@"; do
-        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-        [ "$status" = installed ] || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    echo "installing$missing" >&2
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq -o DPkg::Lock::Timeout=400 update
-    # shellcheck disable=SC2086 # a list
-    apt-get -qq -o DPkg::Lock::Timeout=400 install -y --no-install-recommends $missing >/dev/null
-}
-
 # the kernel, and beside it what modules are built with, as the host's own tools may be too old
 fetch_kernel()
 {
-    install_missing debian-archive-keyring mmdebstrap
+    "$here/../ci/install.sh" debian-archive-keyring mmdebstrap
     echo "fetching Linux $version" >&2
     packages="base-files,binutils,coreutils,dash,diffutils,findutils,grep,make,mawk,sed"
     packages="$packages,linux-binary-$version,linux-headers-$version"
