@@ -227,6 +227,9 @@ class Testbed(Client):
         if self.daemon.poll() is not None:
             raise RuntimeError(f"the daemon ended: {self.daemon_log()[-2000:]}")
 
+        # it says that it is ready before D-Bus knows it, and here nobody starts it on demand
+        self.wait_for(lambda: self.fwupdmgr("get-plugins").returncode == 0, "its name")
+
     def stop_daemon(self, sig: int = signal.SIGTERM) -> None:
         if self.daemon is None:
             return
