@@ -2,8 +2,8 @@
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Builds with warnings as errors and runs all tests: once as shipped, once with the sanitizers.
-# Then fuzzes each parser for a minute.
+# Builds with warnings as errors and runs all tests: once as shipped, also in virtual machines, and
+# once with the sanitizers. Then fuzzes each parser for a minute, and tries the Debian package.
 set -eu
 cd "$(dirname "$0")/.."
 status=0
@@ -15,6 +15,7 @@ if [ -z "${TDX_MODULE_BLOBS:-}" ] && [ -d ../shared/intel-tdx-blobs ]; then
 fi
 
 contrib/setup.sh build --werror
+contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1
 
 contrib/setup.sh build-sanitize --werror -Db_sanitize=address,undefined -Db_lundef=false \
@@ -24,12 +25,16 @@ TDX_CAMPAIGN_POSITIONS=1000 \
 TDX_PRELOAD=$(cc -print-file-name=libasan.so) \
 ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    meson test -C build-sanitize --print-errorlogs || status=1
+    meson test -C build-sanitize --print-errorlogs --no-suite vm || status=1
 gcovr --root . --filter plugins/tdx-module/ --exclude '.*self-test' build-sanitize
 
 for engine in '' --afl; do
     # shellcheck disable=SC2086 # empty or an option
     contrib/fuzz/run.sh $engine "${TDX_FUZZ_SECONDS:-60}" || status=1
+done
+
+for flavour in 2.0.20 2.1.7; do
+    contrib/ci/check-package.sh $flavour || status=1
 done
 
 /usr/bin/python3 -B contrib/ci/count-tests.py build build-sanitize

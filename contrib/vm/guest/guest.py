@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machine that a test runs on: the test driver, the stock daemon and a remote."""
+
+import hashlib
+import shutil
+import subprocess
+import time
+import unittest
+from pathlib import Path
+from typing import Callable, List
+
+from client import Client
+
+TEST = Path("/test")
+DEVICE = Path("/sys/devices/faux/tdx_host")
+RECORDS = Path("/sys/kernel/debug/tdx_host")
+REMOTE = Path("/var/lib/tdx-test/remote")
+QUIRKS = Path("/var/lib/fwupd/quirks.d")
+DROP_INS = Path("/etc/systemd/system/fwupd.service.d")
+PAGE = 4096
+
+client = Client()
+client.timeout = 300
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come within {seconds} s")
+        time.sleep(0.5)
+
+
+def unload_driver() -> None:
+    if DEVICE.exists():
+        run("rmmod", "tdx_host")
+
+
+def load_driver(**options: str) -> None:
+    """Loading the driver is a boot of the host: the module of the BIOS runs."""
+    unload_driver()
+    defaults = {"bios_version": "1.5.06", "install_version": "1.5.16"}
+    params = [f"{key}={value}" for key, value in {**defaults, **options}.items()]
+    run("insmod", str(TEST / "tdx-host.ko"), *params)
+
+
+def attr(name: str) -> str:
+    return (DEVICE / name).read_text(encoding="utf-8").strip()
+
+
+def uploads() -> int:
+    return int((RECORDS / "uploads").read_text(encoding="utf-8"))
+
+
+def images() -> List[str]:
+    """The images at hand: ours, and Intel's where the host has them."""
+    return sorted(path.name for path in TEST.glob("*.bin"))
+
+
+def offer(*names: str) -> None:
+    """Makes the remote hold the cabinets of these images, and nothing else."""
+    shutil.rmtree(REMOTE, ignore_errors=True)
+    REMOTE.mkdir(parents=True)
+    for name in names:
+        shutil.copy(TEST / f"{name}.cab", REMOTE)
+
+
+def make_remote() -> None:
+    """Enables the remote, and lets the plugin take images that are signed by tests."""
+    offer()
+    Path("/etc/fwupd/remotes.d/test.conf").write_text(
+        f"[fwupd Remote]\nEnabled=true\nTitle=Test\nMetadataURI=file://{REMOTE}\n",
+        encoding="utf-8",
+    )
+    QUIRKS.mkdir(parents=True, exist_ok=True)
+    shutil.copy(TEST / "test-signer.quirk", QUIRKS)
+
+
+def stop_daemon() -> None:
+    """The next question to the daemon starts it again."""
+    run("systemctl", "stop", "fwupd.service")
+
+
+def set_drop_ins(**texts: str) -> None:
+    """Changes the unit of the daemon; a drop-in without text is as if it was not installed."""
+    shutil.rmtree(DROP_INS, ignore_errors=True)
+    DROP_INS.mkdir()
+    for name, text in texts.items():
+        path = DROP_INS / f"{name.replace('_', '-')}.conf"
+        if text:
+            path.write_text(text, encoding="utf-8")
+        else:
+            path.symlink_to("/dev/null")
+    run("systemctl", "daemon-reload")
+    stop_daemon()
+
+
+def remove_drop_ins() -> None:
+    if DROP_INS.exists():
+        shutil.rmtree(DROP_INS)
+        run("systemctl", "daemon-reload")
+        stop_daemon()
+
+
+class GuestCase(unittest.TestCase):
+    """What all tests want to see."""
+
+    def wait_for_device(self, version: str) -> None:
+        wait_for(
+            lambda: (client.device() or {}).get("Version") == version,
+            f"the device with version {version}",
+        )
+
+    def wait_for_release(self, version: str) -> None:
+        def has_release() -> bool:
+            releases = (client.device() or {}).get("Releases", [])
+            return any(release.get("Version") == version for release in releases)
+
+        wait_for(has_release, f"the release {version}")
+
+    def assert_untouched(self, version: str = "1.5.06") -> None:
+        """Nothing reached the kernel."""
+        self.assertEqual(uploads(), 0)
+        self.assertEqual(attr("version"), version)
+
+    def assert_installed(self, name: str) -> None:
+        """The driver and the P-SEAMLDR behind it have seen this image, once."""
+        pages = sha256((TEST / name).read_bytes()[PAGE:])
+        self.assertEqual(uploads(), 1)
+        self.assertEqual(sha256((RECORDS / "pages").read_bytes()), pages)
+        self.assertEqual(sha256((RECORDS / "data").read_bytes()[PAGE:]), pages)

@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an operator sees when the kernel says no, and on hosts that cannot be updated."""
+
+import subprocess
+from pathlib import Path
+
+import guest
+from client import NONINTERACTIVE
+from guest import GuestCase, client, run
+
+IMAGE = "made-1.5.16.bin"
+PHASES = ["preparing", "transferring", "programming"]
+ERRORS = [
+    "hw-error",
+    "timeout",
+    "user-abort",
+    "device-busy",
+    "invalid-file-size",
+    "read-write-error",
+    "flash-wearout",
+    "firmware-invalid",
+    "unknown-error",
+]
+# a busy kernel is asked again, one that takes no header 0x200 is offered the older one
+UPLOADS = {"device-busy": 4, "firmware-invalid": 2}
+PARAMETERS = Path("/sys/module/tdx_host/parameters")
+CPUINFO = Path("/run/cpuinfo")
+
+
+def setUpModule() -> None:  # pylint: disable=invalid-name
+    guest.make_remote()
+    guest.offer(IMAGE)
+
+
+def set_parameter(name: str, value: str) -> None:
+    (PARAMETERS / name).write_text(f"{value}\n", encoding="utf-8")
+
+
+def clear_records() -> None:
+    (guest.RECORDS / "log").write_text("clear", encoding="utf-8")
+
+
+def daemon_pid() -> str:
+    return run("systemctl", "show", "--property=MainPID", "fwupd.service")
+
+
+def start_update() -> subprocess.Popen:
+    return subprocess.Popen(
+        ["fwupdmgr", *NONINTERACTIVE, "update"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class DriverCase(GuestCase):
+    """A host that has just been booted."""
+
+    def load(self, **options: str) -> None:
+        self.addCleanup(guest.unload_driver)
+        guest.load_driver(**options)
+
+    def assert_update_fails(self, *texts: str) -> None:
+        done = client.fwupdmgr("update", check=1)
+        for text in texts:
+            self.assertIn(text, done.stdout)
+        self.assertIn(texts[0], client.history()[0]["UpdateError"])
+
+    def assert_blocked(self, reason: str) -> None:
+        """The device is shown with the reason, and nobody gets around it."""
+        guest.wait_for(lambda: reason in (client.device() or {}).get("UpdateError", ""), reason)
+        self.assertNotIn("updatable", client.device()["Flags"])
+        cabinet = str(guest.REMOTE / f"{IMAGE}.cab")
+        done = client.fwupdmgr("install", cabinet, "--force")
+        self.assertNotEqual(done.returncode, 0)
+
+
+class MatrixTest(DriverCase):
+    """Each error in each phase: nothing was changed, or everything is lost."""
+
+    def test_matrix(self) -> None:
+        self.load()
+        self.wait_for_release("1.5.16")
+        for phase in PHASES:
+            for error in ERRORS:
+                with self.subTest(fault=f"{phase}:{error}"):
+                    set_parameter("fault", f"{phase}:{error}")
+                    clear_records()
+                    self.assert_update_fails(f"'{phase}:{error}'", "nothing was changed")
+                    self.assertEqual(guest.uploads(), UPLOADS.get(error, 1))
+                    self.assertEqual(guest.attr("version"), "1.5.06")
+        set_parameter("fault", "")
+        client.fwupdmgr("update", check=0)
+        self.assertEqual(guest.attr("version"), "1.5.16")
+
+    def test_lost(self) -> None:
+        for phase in PHASES:
+            with self.subTest(phase=phase):
+                self.load(fault=f"{phase}:firmware-invalid", lost="1")
+                self.wait_for_release("1.5.16")
+                self.assert_update_fails("TDX module is lost", "reboot the host", phase)
+                self.assertEqual(guest.uploads(), 1)
+                self.assertNotIn("Version", client.device())
+                self.assert_blocked("TDX module is lost")
+                self.assertEqual(guest.uploads(), 1)
+
+    def test_unexpected_version(self) -> None:
+        self.load(wrong_version="1.5.14")
+        self.wait_for_release("1.5.16")
+        self.assert_update_fails("1.5.14 is running after the update, expected 1.5.16")
+
+    def test_nothing_written(self) -> None:
+        self.load(write_zero="1")
+        self.wait_for_release("1.5.16")
+        self.assert_update_fails("'transferring:read-write-error'", "nothing was changed")
+
+
+class BlockedTest(DriverCase):
+    """Nothing reaches the kernel that the P-SEAMLDR would refuse."""
+
+    def test_offline_cpu(self) -> None:
+        online = Path("/sys/devices/system/cpu/cpu1/online")
+        if not online.exists():
+            self.skipTest("there is only one CPU")
+        self.load()
+        self.wait_for_release("1.5.16")
+        self.addCleanup(online.write_text, "1", encoding="utf-8")
+        online.write_text("0", encoding="utf-8")
+        self.assert_blocked("CPU 1 is offline")
+        self.assert_untouched()
+        online.write_text("1", encoding="utf-8")
+        guest.wait_for(lambda: "updatable" in client.device()["Flags"], "the cure")
+        client.fwupdmgr("update", check=0)
+        self.assert_installed(IMAGE)
+
+    def test_no_updates_left(self) -> None:
+        self.load(remaining="0")
+        self.assert_blocked("0 updates left")
+        self.assert_untouched()
+
+    def test_erratum(self) -> None:
+        """The kernel hides the upload, and only /proc/cpuinfo says why."""
+        self.load(erratum="1")
+        self.assert_blocked("no version of the P-SEAMLDR")
+        self.assertEqual([d["Name"] for d in client.devices()], ["TDX Module"])
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        CPUINFO.write_text(
+            "".join(
+                f"{line} seamret_invd_vmcs\n" if line.startswith("bugs") else f"{line}\n"
+                for line in text.splitlines()
+            ),
+            encoding="utf-8",
+        )
+        guest.stop_daemon()
+        run("mount", "--bind", str(CPUINFO), "/proc/cpuinfo")
+        self.addCleanup(run, "umount", "/proc/cpuinfo")
+        self.addCleanup(guest.stop_daemon)
+        self.assert_blocked("SEAMRET_INVD_VMCS")
+        self.assert_untouched()
+
+
+class KernelTest(DriverCase):
+    """The other kernels that a user may run, and drivers that come and go."""
+
+    def test_layouts(self) -> None:
+        for layout, header, uploads in ("v3", 1, 1), ("v4", 1, 1), ("v8", 1, 2), ("v9", 2, 1):
+            with self.subTest(layout=layout):
+                self.load(layout=layout)
+                self.wait_for_release("1.5.16")
+                self.assertIsNotNone(client.device("P-SEAMLDR"))
+                client.fwupdmgr("update", check=0)
+                self.assertEqual(client.device()["Version"], "1.5.16")
+                self.assertEqual(guest.uploads(), uploads)
+                self.assertEqual((guest.RECORDS / "data").read_bytes()[:2], bytes([0, header]))
+
+    def test_driver_comes_and_goes(self) -> None:
+        self.assertIsNone(client.device())
+        daemon = daemon_pid()
+        for _ in range(2):
+            self.load(late_ms="1000")
+            self.wait_for_release("1.5.16")
+            guest.unload_driver()
+            guest.wait_for(lambda: client.device() is None, "the removal")
+        self.assertEqual(daemon_pid(), daemon)
+
+    def test_driver_goes_during_update(self) -> None:
+        """The kernel ends the upload first; what is left is told as it is."""
+        self.load(delay_ms="3000")
+        self.wait_for_release("1.5.16")
+        with start_update() as update:
+            guest.wait_for(lambda: guest.uploads() == 1, "the upload")
+            guest.unload_driver()
+            out = update.communicate()[0]
+        self.assertNotEqual(update.returncode, 0, out)
+        self.assertIn("cannot be read after the update", out)
+        guest.wait_for(lambda: client.device() is None, "the removal")

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An update as an operator does it, with the daemon in the sandbox that it is shipped with."""
+
+import re
+import unittest
+
+import guest
+from client import Client
+from guest import GuestCase, client
+
+READ_ONLY = "[Service]\nReadOnlyPaths=/sys/devices /sys/class\n"
+
+
+def setUpModule() -> None:  # pylint: disable=invalid-name
+    guest.make_remote()
+
+
+class UpdateTest(GuestCase):
+    """From 1.5.06 to 1.5.16 with each image at hand."""
+
+    def setUp(self) -> None:
+        guest.load_driver()
+        self.addCleanup(guest.unload_driver)
+
+    def update(self, name: str) -> None:
+        self.wait_for_device("1.5.06")
+        guest.offer(name)
+        self.wait_for_release("1.5.16")
+        devices = client.fwupdmgr("get-devices", check=0).stdout
+        self.assertRegex(devices, r"(?s)P-SEAMLDR:.*TDX Module:.*Current version: +1\.5\.06")
+        self.assertIn("1.5.16", client.fwupdmgr("get-updates", check=0).stdout)
+        client.fwupdmgr("update", check=0)
+        self.assertEqual(guest.attr("version"), "1.5.16")
+        self.assertEqual(guest.attr("num_remaining_updates"), "9")
+        self.assertEqual(client.device()["Version"], "1.5.16")
+        self.assert_installed(name)
+        self.assertIn("1.5.16", client.fwupdmgr("get-history", check=0).stdout)
+        history = client.history()[0]
+        self.assertEqual(history["UpdateState"], 2)
+        self.assertEqual(history["Version"], "1.5.06")
+        self.assertEqual(history["Releases"][0]["Version"], "1.5.16")
+
+    def test_made(self) -> None:
+        self.update("made-1.5.16.bin")
+
+    def test_intel(self) -> None:
+        name = "intel-1.5.16.bin"
+        if name not in guest.images():
+            self.skipTest("no real images, see TDX_MODULE_BLOBS")
+        self.update(name)
+        data = (guest.RECORDS / "data").read_bytes()
+        self.assertEqual(data[:4], b"\x00\x02\x3a\xc5")
+
+    def test_unprivileged(self) -> None:
+        """Polkit asks for an administrator, and there is nobody to answer."""
+        self.wait_for_device("1.5.06")
+        nobody = Client()
+        nobody.prefix = ["runuser", "-u", "nobody", "--"]
+        self.assertEqual(nobody.device()["Version"], "1.5.06")
+        done = nobody.fwupdmgr("install", str(guest.TEST / "made-1.5.16.bin.cab"))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, "(?i)failed to obtain auth|not authorized")
+        self.assert_untouched()
+
+
+class SandboxTest(GuestCase):
+    """Where the daemon may not write to /sys, as with older versions of systemd."""
+
+    def setUp(self) -> None:
+        self.addCleanup(guest.remove_drop_ins)
+        self.addCleanup(guest.unload_driver)
+        guest.offer("made-1.5.16.bin")
+
+    def test_without_drop_in(self) -> None:
+        """One error, which names the cure, and nothing has happened."""
+        guest.set_drop_ins(read_only=READ_ONLY, tdx_module="")
+        guest.load_driver()
+        self.wait_for_release("1.5.16")
+        done = client.fwupdmgr("update", check=1)
+        cure = "add ReadWritePaths=-/sys/devices/faux to the [Service] section of fwupd.service"
+        self.assertEqual(len(re.findall(re.escape(cure), done.stdout)), 1, done.stdout)
+        self.assert_untouched()
+        self.assertEqual(guest.attr("num_remaining_updates"), "10")
+        history = client.history()[0]
+        self.assertEqual(history["UpdateState"], 3)
+        self.assertIn(cure, history["UpdateError"])
+
+    def test_driver_loaded_later(self) -> None:
+        guest.set_drop_ins(read_only=READ_ONLY)
+        self.assertIsNone(client.device())
+        guest.load_driver()
+        self.wait_for_release("1.5.16")
+        client.fwupdmgr("update", check=0)
+        self.assertEqual(client.device()["Version"], "1.5.16")
+        self.assert_installed("made-1.5.16.bin")
+
+
+class ExposureTest(unittest.TestCase):
+    """The sandbox is no weaker with our drop-in than without it."""
+
+    def exposure(self) -> float:
+        out = guest.run("systemd-analyze", "security", "--no-pager", "fwupd.service")
+        match = re.search(r"Overall exposure level for fwupd\.service: ([0-9.]+)", out)
+        self.assertIsNotNone(match, out)
+        return float(match.group(1))
+
+    def test_exposure(self) -> None:
+        self.addCleanup(guest.remove_drop_ins)
+        after = self.exposure()
+        paths = guest.run("systemctl", "show", "fwupd.service", "--property=ReadWritePaths")
+        self.assertIn("-/sys/devices/faux", paths)
+        guest.set_drop_ins(tdx_module="")
+        paths = guest.run("systemctl", "show", "fwupd.service", "--property=ReadWritePaths")
+        self.assertNotIn("/sys/devices", paths)
+        before = self.exposure()
+        print(f"# exposure level: {before} before, {after} after")
+        self.assertLessEqual(after, before)
