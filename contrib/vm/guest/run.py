@@ -17,6 +17,7 @@ from pathlib import Path
 import tap
 
 STAGE = Path("/var/lib/tdx-test/stage")
+PORT = "/dev/virtio-ports/result"
 
 
 def main() -> None:
@@ -25,8 +26,9 @@ def main() -> None:
         unittest.defaultTestLoader.testNamePatterns = [f"*{case}*"]
     STAGE.parent.mkdir(exist_ok=True)
     stage = int(STAGE.read_text(encoding="utf-8")) if STAGE.exists() else 0
-    sys.stdout.flush()
-    os.dup2(os.open("/dev/virtio-ports/result", os.O_WRONLY), sys.stdout.fileno())
+    # udev may not have come to it yet when the services are up
+    subprocess.run(["udevadm", "wait", "--timeout=300", PORT], check=True)
+    os.dup2(os.open(PORT, os.O_WRONLY), sys.stdout.fileno())
 
     module = importlib.import_module(f"test_{name}")
     stages = getattr(module, "STAGES", [])
