@@ -67,7 +67,9 @@ class DriverCase(GuestCase):
         done = client.fwupdmgr("update", check=1)
         for text in texts:
             self.assertIn(text, done.stdout)
-        self.assertIn(texts[0], client.history()[0]["UpdateError"])
+
+    def assert_history_has(self, text: str) -> None:
+        self.assertIn(text, client.history()[0]["UpdateError"])
 
     def assert_blocked(self, reason: str) -> None:
         """The device is shown with the reason, and nobody gets around it."""
@@ -92,6 +94,7 @@ class MatrixTest(DriverCase):
                     self.assert_update_fails(f"'{phase}:{error}'", "nothing was changed")
                     self.assertEqual(guest.uploads(), UPLOADS.get(error, 1))
                     self.assertEqual(guest.attr("version"), "1.5.06")
+            self.assert_history_has(f"'{phase}:{ERRORS[-1]}'")
         set_parameter("fault", "")
         client.fwupdmgr("update", check=0)
         self.assertEqual(guest.attr("version"), "1.5.16")
@@ -102,6 +105,7 @@ class MatrixTest(DriverCase):
                 self.load(fault=f"{phase}:firmware-invalid", lost="1")
                 self.wait_for_release("1.5.16")
                 self.assert_update_fails("TDX module is lost", "reboot the host", phase)
+                self.assert_history_has("TDX module is lost")
                 self.assertEqual(guest.uploads(), 1)
                 self.assertNotIn("Version", client.device())
                 self.assert_blocked("TDX module is lost")
