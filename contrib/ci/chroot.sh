@@ -5,7 +5,7 @@
 # Debian 13 with one of its two versions of fwupd, in a folder. See usage() below.
 set -eu
 here=$(realpath "$(dirname "$0")")
-mirror=$TDX_DEBIAN_MIRROR
+mirror=$("$here/mirror.sh")
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 build_packages='ca-certificates dpkg-dev gcc libc6-dev libglib2.0-dev libgnutls28-dev libjcat-dev
  libjson-glib-dev libxmlb-dev libzstd-dev meson ninja-build pkg-config python3 python3-jinja2

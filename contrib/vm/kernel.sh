@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 
 # of Debian 13's backports: the first series with tdx-host's final ABI
 version=7.3.4+deb13-cloud-amd64
-mirror=$TDX_DEBIAN_MIRROR
+mirror=$("$here/../ci/mirror.sh")
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 cache=${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}
