@@ -45,6 +45,18 @@ class Client:
             )
         return done
 
+    def start_update(self) -> subprocess.Popen:
+        """Goes on with the update; the caller waits for its end."""
+        return subprocess.Popen(
+            [*self.prefix, "fwupdmgr", *NONINTERACTIVE, "update"],
+            env=self.env,
+            cwd=self.tmp,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def json(self, *args: str) -> dict:
         out = self.fwupdmgr(*args, "--json").stdout
         return json.loads(out)
@@ -54,6 +66,11 @@ class Client:
 
     def device(self, name: str = "TDX Module") -> Optional[dict]:
         return next((d for d in self.devices() if d["Name"] == name), None)
+
+    def has_release(self, version: str) -> bool:
+        """If a remote has this version for the TDX module."""
+        releases = (self.device() or {}).get("Releases", [])
+        return any(release.get("Version") == version for release in releases)
 
     def history(self) -> List[dict]:
         out = self.json("get-history")

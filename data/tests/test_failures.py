@@ -9,7 +9,6 @@ import time
 import zipfile
 
 from cabinet import run
-from client import NONINTERACTIVE
 from testbed import TestbedCase, main
 
 
@@ -22,14 +21,7 @@ class FailuresTest(TestbedCase):
         return bed
 
     def start_update(self, bed) -> subprocess.Popen:
-        client = subprocess.Popen(
-            ["fwupdmgr", *NONINTERACTIVE, "update"],
-            env=bed.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        client = bed.start_update()
         self.addCleanup(client.stdout.close)
         return client
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import List, Optional
 from xml.etree import ElementTree
 
-from testbed import BUILD, Testbed, TestbedCase, main, run, start
+from cabinet import BUILD, run
+from testbed import Testbed, TestbedCase, main, start
 
 PROGRAM = BUILD / "contrib/systemd/tdx-module-reapply"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

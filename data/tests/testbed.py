@@ -220,15 +220,15 @@ class Testbed(Client):
                 preload.append("libumockdev-preload.so.0")
             command = ["env", f"LD_PRELOAD={':'.join(preload)}", FWUPD, "--verbose"]
             self.daemon = start(*command, "--no-timestamp", env=env, stdout=log, stderr=log)
-        self.wait_for(
-            lambda: self.daemon.poll() is not None or "ready for requests" in self.daemon_log(),
-            "the daemon",
-        )
+        self.wait_for(lambda: self.daemon.poll() is not None or self._is_ready(), "the daemon")
         if self.daemon.poll() is not None:
             raise RuntimeError(f"the daemon ended: {self.daemon_log()[-2000:]}")
 
-        # it says that it is ready before D-Bus knows it, and here nobody starts it on demand
-        self.wait_for(lambda: self.fwupdmgr("get-plugins").returncode == 0, "its name")
+    def _is_ready(self) -> bool:
+        """It says so before D-Bus knows it, and here nobody starts it on demand."""
+        if "ready for requests" not in self.daemon_log():
+            return False
+        return self.fwupdmgr("get-plugins").returncode == 0
 
     def stop_daemon(self, sig: int = signal.SIGTERM) -> None:
         if self.daemon is None:
@@ -261,12 +261,8 @@ class Testbed(Client):
         cabinet = make_cabinet(self.tmp / "images", image, version, fms, **kwargs)
         target = Path(shutil.move(cabinet, (folder or self.cabinets) / cabinet.name))
         if folder is None:
-            self.wait_for(lambda: self._has_release(version), f"the release {version}")
+            self.wait_for(lambda: self.has_release(version), f"the release {version}")
         return target
-
-    def _has_release(self, version: str) -> bool:
-        releases = (self.device() or {}).get("Releases", [])
-        return any(release.get("Version") == version for release in releases)
 
     def uevent(self, action: str) -> None:
         """What udev sends when the driver is loaded or removed."""

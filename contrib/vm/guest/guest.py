@@ -87,6 +87,10 @@ def make_remote() -> None:
     shutil.copy(TEST / "test-signer.quirk", QUIRKS)
 
 
+def unit_property(unit: str, name: str) -> str:
+    return run("systemctl", "show", "--value", f"--property={name}", unit).strip()
+
+
 def stop_daemon() -> None:
     """The next question to the daemon starts it again."""
     run("systemctl", "stop", "fwupd.service")
@@ -123,11 +127,7 @@ class GuestCase(unittest.TestCase):
         )
 
     def wait_for_release(self, version: str) -> None:
-        def has_release() -> bool:
-            releases = (client.device() or {}).get("Releases", [])
-            return any(release.get("Version") == version for release in releases)
-
-        wait_for(has_release, f"the release {version}")
+        wait_for(lambda: client.has_release(version), f"the release {version}")
 
     def assert_untouched(self, version: str = "1.5.06") -> None:
         """Nothing reached the kernel."""

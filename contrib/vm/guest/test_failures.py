@@ -3,11 +3,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an operator sees when the kernel says no, and on hosts that cannot be updated."""
 
-import subprocess
 from pathlib import Path
 
 import guest
-from client import NONINTERACTIVE
 from guest import GuestCase, client, run
 
 IMAGE = "made-1.5.16.bin"
@@ -40,20 +38,6 @@ def set_parameter(name: str, value: str) -> None:
 
 def clear_records() -> None:
     (guest.RECORDS / "log").write_text("clear", encoding="utf-8")
-
-
-def daemon_pid() -> str:
-    return run("systemctl", "show", "--property=MainPID", "fwupd.service")
-
-
-def start_update() -> subprocess.Popen:
-    return subprocess.Popen(
-        ["fwupdmgr", *NONINTERACTIVE, "update"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 class DriverCase(GuestCase):
@@ -182,19 +166,19 @@ class KernelTest(DriverCase):
 
     def test_driver_comes_and_goes(self) -> None:
         self.assertIsNone(client.device())
-        daemon = daemon_pid()
+        daemon = guest.unit_property("fwupd.service", "MainPID")
         for _ in range(2):
             self.load(late_ms="1000")
             self.wait_for_release("1.5.16")
             guest.unload_driver()
             guest.wait_for(lambda: client.device() is None, "the removal")
-        self.assertEqual(daemon_pid(), daemon)
+        self.assertEqual(guest.unit_property("fwupd.service", "MainPID"), daemon)
 
     def test_driver_goes_during_update(self) -> None:
         """The kernel ends the upload first; what is left is told as it is."""
         self.load(delay_ms="3000")
         self.wait_for_release("1.5.16")
-        with start_update() as update:
+        with client.start_update() as update:
             guest.wait_for(lambda: guest.uploads() == 1, "the upload")
             guest.unload_driver()
             out = update.communicate()[0]

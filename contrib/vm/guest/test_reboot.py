@@ -14,7 +14,8 @@ from guest import GuestCase, client, run
 BIOS = "1.5.06"
 NEW = "1.5.16"
 UNIT = "tdx-module-reapply.service"
-UNITS = [UNIT, "tdx-module-store.path", "tdx-module-store.service"]
+STORE_PATH_UNIT = "tdx-module-store.path"
+STORE_UNIT = "tdx-module-store.service"
 STATE = Path("/var/lib/tdx-module")
 KEPT = Path("/var/lib/tdx-test/kept")
 SEEN = Path("/var/lib/tdx-test/seen")
@@ -29,7 +30,8 @@ ExecStart=sh -c 'cp {guest.DEVICE}/version {SEEN}'
 [Install]
 WantedBy=multi-user.target
 """
-NO_REMOTE = """[fwupd]
+# unsigned cabinets are trusted without it only as long as a remote has them
+TRUST_UNSIGNED = """[fwupd]
 OnlyTrusted=false
 """
 
@@ -75,7 +77,7 @@ class UpdateTest(BootCase):
         Path("/etc/systemd/system/libvirtd.service").write_text(LIBVIRTD, encoding="utf-8")
         run("systemctl", "enable", "libvirtd.service")
         run("systemctl", "enable", "--now", UNIT)
-        self.assertEqual(run("systemctl", "is-active", UNITS[1]).strip(), "active")
+        self.assertEqual(guest.unit_property(STORE_PATH_UNIT, "ActiveState"), "active")
         guest.load_driver()
         guest.make_remote()
         self.wait_for_device(BIOS)
@@ -84,26 +86,21 @@ class UpdateTest(BootCase):
         client.fwupdmgr("update", check=0)
         self.assertEqual(guest.attr("version"), NEW)
         guest.wait_for((STATE / "release.conf").exists, "the stored release")
-        self.assertIn(f"stored TDX module {NEW}", journal(UNITS[2]))
+        self.assertIn(f"stored TDX module {NEW}", journal(STORE_UNIT))
 
         # the end of fwupd is not a reason to start it again
-        guest.wait_for(lambda: self.store_is_idle(), "the end of storing")
+        guest.wait_for(
+            lambda: guest.unit_property(STORE_UNIT, "ActiveState") == "inactive",
+            "the end of storing",
+        )
         guest.stop_daemon()
         time.sleep(10)
-        self.assertNotEqual(self.daemon_state(), "active")
+        self.assertNotEqual(guest.unit_property("fwupd.service", "ActiveState"), "active")
 
-        self.assertEqual(run("systemctl", "is-active", UNITS[1]).strip(), "active")
+        self.assertEqual(guest.unit_property(STORE_PATH_UNIT, "ActiveState"), "active")
         shutil.rmtree(guest.REMOTE)
         Path("/etc/fwupd/remotes.d/test.conf").unlink()
-        Path("/etc/fwupd/fwupd.conf").write_text(NO_REMOTE, encoding="utf-8")
-
-    def store_is_idle(self) -> bool:
-        state = run("systemctl", "show", "--property=ActiveState", UNITS[2])
-        return state.strip() == "ActiveState=inactive"
-
-    def daemon_state(self) -> str:
-        state = run("systemctl", "show", "--property=ActiveState", "fwupd.service")
-        return state.strip().partition("=")[2]
+        Path("/etc/fwupd/fwupd.conf").write_text(TRUST_UNSIGNED, encoding="utf-8")
 
 
 class RebootTest(BootCase):
@@ -144,9 +141,8 @@ class NewerTest(BootCase):
         self.assertIn("nothing to do: TDX module 1.5.24 is running", journal())
         set_bios(BIOS)
         run("systemctl", "disable", "--now", UNIT)
-        for unit in UNITS[:2]:
-            state = run("systemctl", "show", "--property=ActiveState", unit)
-            self.assertEqual(state.strip(), "ActiveState=inactive")
+        for unit in UNIT, STORE_PATH_UNIT:
+            self.assertEqual(guest.unit_property(unit, "ActiveState"), "inactive")
 
 
 class DisabledTest(BootCase):

@@ -109,10 +109,10 @@ class ExposureTest(unittest.TestCase):
     def test_exposure(self) -> None:
         self.addCleanup(guest.remove_drop_ins)
         after = self.exposure()
-        paths = guest.run("systemctl", "show", "fwupd.service", "--property=ReadWritePaths")
+        paths = guest.unit_property("fwupd.service", "ReadWritePaths")
         self.assertIn("-/sys/devices/faux", paths)
         guest.set_drop_ins(tdx_module="")
-        paths = guest.run("systemctl", "show", "fwupd.service", "--property=ReadWritePaths")
+        paths = guest.unit_property("fwupd.service", "ReadWritePaths")
         self.assertNotIn("/sys/devices", paths)
         before = self.exposure()
         print(f"# exposure level: {before} before, {after} after")
