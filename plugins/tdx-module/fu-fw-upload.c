@@ -18,8 +18,8 @@
 #define FU_FW_UPLOAD_SYSFS_TIMEOUT 500 /* ms */
 
 /* most uploads take a few milliseconds, so look often at first: half a second, then a minute */
-#define FU_FW_UPLOAD_POLL_FAST_COUNT 100
-#define FU_FW_UPLOAD_POLL_FAST_DELAY 5 /* ms */
+#define FU_FW_UPLOAD_POLL_FAST_COUNT 250
+#define FU_FW_UPLOAD_POLL_FAST_DELAY 2 /* ms */
 #define FU_FW_UPLOAD_POLL_SLOW_COUNT 600
 #define FU_FW_UPLOAD_POLL_SLOW_DELAY 100 /* ms */
 
@@ -230,7 +230,8 @@ fu_fw_upload_poll_cb(FuDevice *device, gpointer user_data, GError **error)
 	if (!fu_fw_upload_read_status(helper->self, &status, &helper->error))
 		return TRUE;
 	if (status != FU_FW_UPLOAD_STATUS_IDLE) {
-		fu_fw_upload_poll_progress(helper);
+		if (status == FU_FW_UPLOAD_STATUS_TRANSFERRING)
+			fu_fw_upload_poll_progress(helper);
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_BUSY,

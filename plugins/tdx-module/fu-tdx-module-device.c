@@ -357,16 +357,25 @@ fu_tdx_module_device_ensure_guests(FuTdxModuleDevice *self)
 		fu_device_set_update_message(FU_DEVICE(self), message);
 }
 
+/* all that an update changes */
+static gboolean
+fu_tdx_module_device_ensure_module(FuTdxModuleDevice *self, GError **error)
+{
+	if (!fu_tdx_module_device_ensure_version(self, error))
+		return FALSE;
+	fu_tdx_module_device_ensure_updates_left(self);
+	return TRUE;
+}
+
 /* read everything again: nothing is remembered across an update */
 static gboolean
 fu_tdx_module_device_ensure_facts(FuTdxModuleDevice *self, GError **error)
 {
 	fu_tdx_module_device_ensure_host(self);
 	fu_tdx_module_device_ensure_seamldr(self);
-	fu_tdx_module_device_ensure_updates_left(self);
 	fu_tdx_module_device_ensure_upload_status(self);
 	fu_tdx_module_device_ensure_guests(self);
-	return fu_tdx_module_device_ensure_version(self, error);
+	return fu_tdx_module_device_ensure_module(self, error);
 }
 
 /* things that an operator mends while fwupd is running */
@@ -716,7 +725,7 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 		g_info("upload failed: %s", error_upload->message);
 	fu_progress_step_done(progress);
 
-	if (!fu_tdx_module_device_ensure_facts(self, error)) {
+	if (!fu_tdx_module_device_ensure_module(self, error)) {
 		g_prefix_error_literal(error, "nothing is known after the update: ");
 		return FALSE;
 	}
