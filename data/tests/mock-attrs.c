@@ -36,6 +36,8 @@ mock_attrs_version_show(MockHost *self, GString *str)
 	if (self->lost)
 		return -ENXIO;
 	g_string_append_printf(str, "%s\n", self->running);
+	if (self->seen_at == 0)
+		self->seen_at = g_get_monotonic_time();
 	return 0;
 }
 

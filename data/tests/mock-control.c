@@ -30,6 +30,16 @@ mock_control_log_show(MockHost *self, GString *str)
 	return 0;
 }
 
+/* from the begin of the last upload until its version was read, in microseconds */
+static gint
+mock_control_elapsed_show(MockHost *self, GString *str)
+{
+	if (self->loading_at == 0 || self->running_at < self->loading_at || self->seen_at == 0)
+		return -ENODATA;
+	g_string_append_printf(str, "%" G_GINT64_FORMAT "\n", self->seen_at - self->loading_at);
+	return 0;
+}
+
 static gint
 mock_control_received_show(MockHost *self, GString *str)
 {
@@ -385,6 +395,7 @@ void
 mock_control_add(MockHost *self)
 {
 	const MockNode nodes[] = {
+	    ATTR("/control/elapsed", 0444, NEEDS_NOTHING, mock_control_elapsed_show, NULL),
 	    ATTR("/control/log", 0444, NEEDS_NOTHING, mock_control_log_show, NULL),
 	    ATTR("/control/received", 0444, NEEDS_NOTHING, mock_control_received_show, NULL),
 	    ATTR("/control/set", 0200, NEEDS_NOTHING, NULL, mock_control_set_store),

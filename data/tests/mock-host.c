@@ -37,6 +37,8 @@ mock_host_set_running(MockHost *self, const gchar *version)
 {
 	mock_host_log(self, "module: %s", version);
 	mock_str_replace(&self->running, version);
+	self->running_at = g_get_monotonic_time();
+	self->seen_at = 0;
 }
 
 /**

@@ -80,6 +80,9 @@ typedef struct {
  * @data: one of @nodes
  * @version_map: seamhash -> version
  * @probed_at: when the driver has all its attributes
+ * @loading_at: when an upload was begun last
+ * @running_at: when @running has changed last
+ * @seen_at: when somebody read the `version` of that first
  *
  * The whole machine.
  **/
@@ -108,6 +111,9 @@ struct MockHost {
 	gboolean no_seamldr;
 	gboolean seamldr_unpadded;
 	gint64 probed_at;
+	gint64 loading_at;
+	gint64 running_at;
+	gint64 seen_at;
 
 	guint cpus;
 	guint cpus_per_socket;

@@ -245,6 +245,8 @@ mock_kernel_phase(const gchar *phase, gpointer user_data)
 {
 	MockHost *self = user_data;
 
+	if (g_strcmp0(phase, "loading") == 0)
+		self->loading_at = g_get_monotonic_time();
 	if (g_strcmp0(self->vanish, phase) == 0) {
 		mock_host_log(self, "fault: the upload vanishes");
 		g_clear_pointer(&self->vanish, g_free);
