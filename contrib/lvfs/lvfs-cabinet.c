@@ -1,0 +1,188 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "lvfs-cabinet.h"
+
+#define LVFS_CABINET_JCAT_NAME "firmware.jcat"
+
+void
+lvfs_cabinet_free(LvfsCabinet *self)
+{
+	g_free(self->metainfo_name);
+	g_free(self->payload_name);
+	g_free(self->date);
+	if (self->metainfo != NULL)
+		g_bytes_unref(self->metainfo);
+	if (self->payload != NULL)
+		g_bytes_unref(self->payload);
+	g_free(self);
+}
+
+/**
+ * lvfs_cabinet_new:
+ * @release: what is published
+ * @options: what the publisher decides
+ * @error: (nullable): optional return location for an error
+ *
+ * Prepares a cabinet, which is always the same for the same release and options.
+ *
+ * Returns: (transfer full): a #LvfsCabinet
+ **/
+LvfsCabinet *
+lvfs_cabinet_new(const LvfsRelease *release, const LvfsMetainfoOptions *options, GError **error)
+{
+	g_autofree gchar *xml = NULL;
+	g_autoptr(LvfsCabinet) self = g_new0(LvfsCabinet, 1);
+	g_autoptr(XbBuilderNode) component = NULL;
+
+	component = lvfs_metainfo_build(release, options, error);
+	if (component == NULL)
+		return NULL;
+	xml = xb_builder_node_export(
+	    component,
+	    XB_NODE_EXPORT_FLAG_ADD_HEADER | XB_NODE_EXPORT_FLAG_FORMAT_MULTILINE |
+		XB_NODE_EXPORT_FLAG_COLLAPSE_EMPTY | XB_NODE_EXPORT_FLAG_FORMAT_INDENT,
+	    error);
+	if (xml == NULL)
+		return NULL;
+	self->metainfo = g_bytes_new(xml, strlen(xml));
+	self->metainfo_name = g_strdup_printf("tdx-module-%s.metainfo.xml", release->version);
+	self->payload = g_bytes_ref(release->payload);
+	self->payload_name = lvfs_metainfo_get_payload_name(release);
+	self->date = g_strdup(release->date);
+	return g_steal_pointer(&self);
+}
+
+static gboolean
+lvfs_cabinet_add_file(FuFirmware *cab,
+		      const gchar *name,
+		      GBytes *blob,
+		      const gchar *date,
+		      GError **error)
+{
+	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", date);
+	g_autoptr(FuCabImage) img = fu_cab_image_new();
+	g_autoptr(GDateTime) created = g_date_time_new_from_iso8601(iso8601, NULL);
+
+	fu_firmware_set_id(FU_FIRMWARE(img), name);
+	fu_firmware_set_bytes(FU_FIRMWARE(img), blob);
+	fu_cab_image_set_win32_filename(img, name);
+	fu_cab_image_set_created(img, created);
+	return fu_firmware_add_image(cab, FU_FIRMWARE(img), error);
+}
+
+static gboolean
+lvfs_cabinet_add_signatures(const LvfsCabinet *self,
+			    FuFirmware *cab,
+			    const LvfsSigner *signer,
+			    GError **error)
+{
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(JcatFile) jcat_file = jcat_file_new();
+
+	if (!lvfs_signer_sign(signer, jcat_file, self->metainfo_name, self->metainfo, error) ||
+	    !lvfs_signer_sign(signer, jcat_file, self->payload_name, self->payload, error))
+		return FALSE;
+	blob = lvfs_signer_export(jcat_file, error);
+	if (blob == NULL)
+		return FALSE;
+	return lvfs_cabinet_add_file(cab, LVFS_CABINET_JCAT_NAME, blob, self->date, error);
+}
+
+/**
+ * lvfs_cabinet_write:
+ * @self: a #LvfsCabinet
+ * @signer: (nullable): who signs it, or %NULL for a cabinet that LVFS is to sign
+ * @error: (nullable): optional return location for an error
+ *
+ * Packs a cabinet.
+ *
+ * Returns: (transfer full): the contents of a .cab file
+ **/
+GBytes *
+lvfs_cabinet_write(const LvfsCabinet *self, const LvfsSigner *signer, GError **error)
+{
+	g_autoptr(FuCabFirmware) cab = fu_cab_firmware_new();
+
+	fu_cab_firmware_set_compressed(cab, TRUE);
+	if (!lvfs_cabinet_add_file(FU_FIRMWARE(cab),
+				   self->metainfo_name,
+				   self->metainfo,
+				   self->date,
+				   error) ||
+	    !lvfs_cabinet_add_file(FU_FIRMWARE(cab),
+				   self->payload_name,
+				   self->payload,
+				   self->date,
+				   error))
+		return NULL;
+	if (signer != NULL && !lvfs_cabinet_add_signatures(self, FU_FIRMWARE(cab), signer, error))
+		return NULL;
+	return fu_firmware_write(FU_FIRMWARE(cab), error);
+}
+
+/**
+ * lvfs_cabinet_get_key:
+ * @self: a #LvfsCabinet
+ * @signer: who signs it
+ *
+ * Gets what a cabinet with the same contents and from the same signer has too. Signatures
+ * themselves differ each time.
+ *
+ * Returns: (transfer full): 16 hexadecimal digits
+ **/
+gchar *
+lvfs_cabinet_get_key(const LvfsCabinet *self, const LvfsSigner *signer)
+{
+	GBytes *const parts[] = {self->metainfo, self->payload, signer->certificate};
+	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+
+	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+		gsize bufsz = 0;
+		const guint8 *buf = g_bytes_get_data(parts[i], &bufsz);
+		g_checksum_update(checksum, buf, bufsz);
+	}
+	return g_strndup(g_checksum_get_string(checksum), 16);
+}
+
+static gboolean
+lvfs_cabinet_has_file(FuFirmware *cab, const gchar *name, GBytes *expected)
+{
+	g_autoptr(FuFirmware) img = fu_firmware_get_image_by_id(cab, name, NULL);
+	g_autoptr(GBytes) blob = NULL;
+
+	if (img == NULL)
+		return FALSE;
+	blob = fu_firmware_get_bytes(img, NULL);
+	return blob != NULL && (expected == NULL || g_bytes_equal(blob, expected));
+}
+
+/**
+ * lvfs_cabinet_matches:
+ * @self: a #LvfsCabinet
+ * @blob: the contents of a .cab file that was made before
+ *
+ * Checks if a cabinet is still what it was made from, and has signatures.
+ *
+ * Returns: %TRUE if it need not be made again
+ **/
+gboolean
+lvfs_cabinet_matches(const LvfsCabinet *self, GBytes *blob)
+{
+	g_autoptr(FuCabFirmware) cab = fu_cab_firmware_new();
+
+	if (!fu_firmware_parse_bytes(FU_FIRMWARE(cab),
+				     blob,
+				     0x0,
+				     FU_FIRMWARE_PARSE_FLAG_CACHE_BLOB,
+				     NULL))
+		return FALSE;
+	return lvfs_cabinet_has_file(FU_FIRMWARE(cab), self->metainfo_name, self->metainfo) &&
+	       lvfs_cabinet_has_file(FU_FIRMWARE(cab), self->payload_name, self->payload) &&
+	       lvfs_cabinet_has_file(FU_FIRMWARE(cab), LVFS_CABINET_JCAT_NAME, NULL);
+}

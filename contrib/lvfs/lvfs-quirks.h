@@ -1,0 +1,34 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+/**
+ * LvfsQuirks:
+ * @signers: (element-type utf8): SHA-384 of each trusted modulus, as 96 hexadecimal digits
+ * @versions: (element-type utf8 utf8): version of each release that is known, by its MRSEAM
+ *
+ * What the plugin on a host takes from its quirk files.
+ **/
+typedef struct {
+	GPtrArray *signers;
+	GHashTable *versions;
+} LvfsQuirks;
+
+LvfsQuirks *
+lvfs_quirks_new(void);
+void
+lvfs_quirks_free(LvfsQuirks *self);
+gboolean
+lvfs_quirks_load(LvfsQuirks *self, const gchar *filename, GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1, 2);
+gboolean
+lvfs_quirks_load_installed(LvfsQuirks *self, GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LvfsQuirks, lvfs_quirks_free)

@@ -1,0 +1,252 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "lvfs-signer.h"
+
+typedef struct {
+	gnutls_x509_crt_t crt;
+	gnutls_x509_privkey_t privkey;
+} LvfsSignerPair;
+
+static void
+lvfs_signer_pair_clear(LvfsSignerPair *pair)
+{
+	gnutls_x509_crt_deinit(pair->crt);
+	gnutls_x509_privkey_deinit(pair->privkey);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LvfsSignerPair, lvfs_signer_pair_clear)
+
+void
+lvfs_signer_free(LvfsSigner *self)
+{
+	if (self->certificate != NULL)
+		g_bytes_unref(self->certificate);
+	if (self->key != NULL)
+		g_bytes_unref(self->key);
+	g_free(self);
+}
+
+static GBytes *
+lvfs_signer_read(const gchar *filename, GError **error)
+{
+	gchar *buf = NULL;
+	gsize bufsz = 0;
+	if (!g_file_get_contents(filename, &buf, &bufsz, error))
+		return NULL;
+	return g_bytes_new_take(buf, bufsz);
+}
+
+static gboolean
+lvfs_signer_set_error(gint rc, const gchar *filename, const gchar *what, GError **error)
+{
+	if (rc >= 0)
+		return TRUE;
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "%s has no %s in the format PEM: %s",
+		    filename,
+		    what,
+		    gnutls_strerror(rc));
+	return FALSE;
+}
+
+/* libjcat on the hosts wants to know what a certificate is for, and takes none that does not say */
+static gboolean
+lvfs_signer_check_usage(gnutls_x509_crt_t crt, const gchar *certificate_fn, GError **error)
+{
+	guint usage = 0;
+	gint rc = gnutls_x509_crt_get_key_usage(crt, &usage, NULL);
+
+	if (rc >= 0 && (usage & (GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_KEY_CERT_SIGN)) > 0)
+		return TRUE;
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "the certificate %s has no keyUsage digitalSignature, and fwupd would refuse "
+		    "what it signs; make it with openssl req -x509 -addext "
+		    "keyUsage=digitalSignature",
+		    certificate_fn);
+	return FALSE;
+}
+
+static gboolean
+lvfs_signer_check_time(gnutls_x509_crt_t crt, const gchar *certificate_fn, GError **error)
+{
+	time_t now = time(NULL);
+	g_autoptr(GDateTime) begin = NULL;
+	g_autoptr(GDateTime) end = NULL;
+	g_autofree gchar *begin_str = NULL;
+	g_autofree gchar *end_str = NULL;
+
+	if (now >= gnutls_x509_crt_get_activation_time(crt) &&
+	    now <= gnutls_x509_crt_get_expiration_time(crt))
+		return TRUE;
+	begin = g_date_time_new_from_unix_utc(gnutls_x509_crt_get_activation_time(crt));
+	end = g_date_time_new_from_unix_utc(gnutls_x509_crt_get_expiration_time(crt));
+	begin_str = g_date_time_format(begin, "%F");
+	end_str = g_date_time_format(end, "%F");
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "the certificate %s is valid from %s to %s, but not now, and fwupd would "
+		    "refuse what it signs; make a new one",
+		    certificate_fn,
+		    begin_str,
+		    end_str);
+	return FALSE;
+}
+
+static gboolean
+lvfs_signer_check_pair(LvfsSignerPair *pair,
+		       const gchar *certificate_fn,
+		       const gchar *key_fn,
+		       GError **error)
+{
+	guint8 id_crt[64] = {0};
+	guint8 id_key[64] = {0};
+	gsize id_crtsz = sizeof(id_crt);
+	gsize id_keysz = sizeof(id_key);
+
+	if (gnutls_x509_crt_get_key_id(pair->crt, 0, id_crt, &id_crtsz) >= 0 &&
+	    gnutls_x509_privkey_get_key_id(pair->privkey, 0, id_key, &id_keysz) >= 0 &&
+	    id_crtsz == id_keysz && memcmp(id_crt, id_key, id_crtsz) == 0)
+		return TRUE;
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "the key %s is not the one of the certificate %s",
+		    key_fn,
+		    certificate_fn);
+	return FALSE;
+}
+
+static gboolean
+lvfs_signer_check(LvfsSigner *self,
+		  const gchar *certificate_fn,
+		  const gchar *key_fn,
+		  GError **error)
+{
+	gint rc;
+	gnutls_datum_t crt = {.data = (guint8 *)g_bytes_get_data(self->certificate, NULL),
+			      .size = g_bytes_get_size(self->certificate)};
+	gnutls_datum_t key = {.data = (guint8 *)g_bytes_get_data(self->key, NULL),
+			      .size = g_bytes_get_size(self->key)};
+	g_auto(LvfsSignerPair) pair = {0};
+
+	gnutls_x509_crt_init(&pair.crt);
+	gnutls_x509_privkey_init(&pair.privkey);
+	rc = gnutls_x509_crt_import(pair.crt, &crt, GNUTLS_X509_FMT_PEM);
+	if (!lvfs_signer_set_error(rc, certificate_fn, "certificate", error))
+		return FALSE;
+	rc = gnutls_x509_privkey_import2(pair.privkey, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (!lvfs_signer_set_error(rc, key_fn, "private key without a password", error))
+		return FALSE;
+	return lvfs_signer_check_pair(&pair, certificate_fn, key_fn, error) &&
+	       lvfs_signer_check_usage(pair.crt, certificate_fn, error) &&
+	       lvfs_signer_check_time(pair.crt, certificate_fn, error);
+}
+
+/**
+ * lvfs_signer_new:
+ * @certificate_fn: an X.509 certificate that hosts trust, as PEM
+ * @key_fn: its private key, as PEM
+ * @error: (nullable): optional return location for an error
+ *
+ * Reads a certificate and its key, and checks that fwupd would take what they sign.
+ *
+ * Returns: (transfer full): a #LvfsSigner
+ **/
+LvfsSigner *
+lvfs_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **error)
+{
+	g_autoptr(LvfsSigner) self = g_new0(LvfsSigner, 1);
+
+	self->certificate = lvfs_signer_read(certificate_fn, error);
+	if (self->certificate == NULL)
+		return NULL;
+	self->key = lvfs_signer_read(key_fn, error);
+	if (self->key == NULL)
+		return NULL;
+	if (!lvfs_signer_check(self, certificate_fn, key_fn, error))
+		return NULL;
+	return g_steal_pointer(&self);
+}
+
+/**
+ * lvfs_signer_sign:
+ * @self: a #LvfsSigner
+ * @jcat_file: where the signatures go
+ * @id: the name of the file that is signed
+ * @blob: its contents
+ * @error: (nullable): optional return location for an error
+ *
+ * Signs a file: fwupd wants both a checksum and a PKCS#7 signature.
+ *
+ * Returns: %TRUE for success
+ **/
+gboolean
+lvfs_signer_sign(const LvfsSigner *self,
+		 JcatFile *jcat_file,
+		 const gchar *id,
+		 GBytes *blob,
+		 GError **error)
+{
+	JcatEngine *engine_csum;
+	JcatEngine *engine_sig;
+	g_autoptr(JcatBlob) blob_csum = NULL;
+	g_autoptr(JcatBlob) blob_sig = NULL;
+	g_autoptr(JcatContext) context = jcat_context_new();
+	g_autoptr(JcatItem) item = jcat_item_new(id);
+
+	engine_csum = jcat_context_get_engine(context, JCAT_BLOB_KIND_SHA256, error);
+	if (engine_csum == NULL)
+		return FALSE;
+	blob_csum = jcat_engine_self_sign(engine_csum, blob, JCAT_SIGN_FLAG_NONE, error);
+	if (blob_csum == NULL)
+		return FALSE;
+	engine_sig = jcat_context_get_engine(context, JCAT_BLOB_KIND_PKCS7, error);
+	if (engine_sig == NULL)
+		return FALSE;
+	blob_sig = jcat_engine_pubkey_sign(engine_sig,
+					   blob,
+					   self->certificate,
+					   self->key,
+					   JCAT_SIGN_FLAG_ADD_TIMESTAMP | JCAT_SIGN_FLAG_ADD_CERT,
+					   error);
+	if (blob_sig == NULL)
+		return FALSE;
+	jcat_item_add_blob(item, blob_csum);
+	jcat_item_add_blob(item, blob_sig);
+	jcat_file_add_item(jcat_file, item);
+	return TRUE;
+}
+
+/**
+ * lvfs_signer_export:
+ * @jcat_file: with all signatures
+ * @error: (nullable): optional return location for an error
+ *
+ * Gets what goes into a file.
+ *
+ * Returns: (transfer full): the contents of a jcat file
+ **/
+GBytes *
+lvfs_signer_export(JcatFile *jcat_file, GError **error)
+{
+	g_autoptr(GOutputStream) stream = g_memory_output_stream_new_resizable();
+
+	if (!jcat_file_export_stream(jcat_file, stream, JCAT_EXPORT_FLAG_NONE, NULL, error) ||
+	    !g_output_stream_close(stream, NULL, error))
+		return NULL;
+	return g_memory_output_stream_steal_as_bytes(G_MEMORY_OUTPUT_STREAM(stream));
+}

@@ -1,0 +1,689 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* Makes of TDX module images what LVFS, or a mirror of one's own, gives to hosts. */
+
+#include "config.h"
+
+#include <json-glib/json-glib.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lvfs-cabinet.h"
+#include "lvfs-catalog.h"
+#include "lvfs-mirror.h"
+
+/* set by meson: TOOL_VERSION */
+
+#define CABINET_PROGRESS_WIDTH 30 /* characters */
+
+typedef struct {
+	gchar *map_fn;
+	gchar *header_version;
+	gchar *release_version;
+	gchar *urgency;
+	gchar *description;
+	gchar *fwupd_version;
+	gchar **issues;
+	gchar **quirks;
+	gchar *certificate_fn;
+	gchar *key_fn;
+	gchar *output;
+	gchar *base_uri;
+	gboolean strict;
+	gboolean json;
+	gboolean version;
+} CabinetOptions;
+
+static void
+cabinet_options_clear(CabinetOptions *self)
+{
+	g_free(self->map_fn);
+	g_free(self->header_version);
+	g_free(self->release_version);
+	g_free(self->urgency);
+	g_free(self->description);
+	g_free(self->fwupd_version);
+	g_strfreev(self->issues);
+	g_strfreev(self->quirks);
+	g_free(self->certificate_fn);
+	g_free(self->key_fn);
+	g_free(self->output);
+	g_free(self->base_uri);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CabinetOptions, cabinet_options_clear)
+
+/* one published release, for the report at the end */
+typedef struct {
+	const LvfsRelease *release;
+	gchar *filename;
+	gchar *sha256;
+} CabinetResult;
+
+static void
+cabinet_result_free(CabinetResult *result)
+{
+	g_free(result->filename);
+	g_free(result->sha256);
+	g_free(result);
+}
+
+static void
+cabinet_add_result(GPtrArray *results,
+		   const LvfsRelease *release,
+		   gchar *filename,
+		   const gchar *sha256)
+{
+	CabinetResult *result = g_new0(CabinetResult, 1);
+	result->release = release;
+	result->filename = filename;
+	result->sha256 = g_strdup(sha256);
+	g_ptr_array_add(results, result);
+}
+
+/*
+ * what the user sees
+ */
+
+static void
+cabinet_show_progress(guint done, guint total, const gchar *name, gpointer user_data)
+{
+	const CabinetOptions *options = user_data;
+	guint filled = total > 0 ? done * CABINET_PROGRESS_WIDTH / total : CABINET_PROGRESS_WIDTH;
+	g_autofree gchar *basename = g_path_get_basename(name);
+	g_autofree gchar *bar = g_strnfill(CABINET_PROGRESS_WIDTH, ' ');
+
+	if (options->json || !isatty(STDERR_FILENO))
+		return;
+	memset(bar, '*', filled);
+	g_printerr("\r\033[K[%s] %u/%u %s", bar, done, total, basename);
+}
+
+static void
+cabinet_hide_progress(const CabinetOptions *options)
+{
+	if (!options->json && isatty(STDERR_FILENO))
+		g_printerr("\r\033[K");
+}
+
+static void
+cabinet_json_add_strings(JsonBuilder *builder, const gchar *name, GPtrArray *strings)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < strings->len; i++)
+		json_builder_add_string_value(builder, g_ptr_array_index(strings, i));
+	json_builder_end_array(builder);
+}
+
+static void
+cabinet_json_add_string(JsonBuilder *builder, const gchar *name, const gchar *value)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_add_string_value(builder, value);
+}
+
+static void
+cabinet_json_add_result(JsonBuilder *builder, const CabinetResult *result)
+{
+	const LvfsRelease *release = result->release;
+	g_autofree gchar *svn =
+	    g_strdup_printf("0x%04x", fu_tdx_sigstruct_firmware_get_seamsvn(release->sigstruct));
+
+	json_builder_begin_object(builder);
+	cabinet_json_add_string(builder, "Version", release->version);
+	cabinet_json_add_string(builder, "Series", release->series);
+	cabinet_json_add_string(builder, "Filename", result->filename);
+	cabinet_json_add_string(builder, "Sha256", result->sha256);
+	cabinet_json_add_string(builder, "Mrseam", release->mrseam);
+	cabinet_json_add_string(builder, "Svn", svn);
+	cabinet_json_add_string(builder, "Date", release->date);
+	cabinet_json_add_strings(builder, "Warnings", release->warnings);
+	json_builder_end_object(builder);
+}
+
+static void
+cabinet_json_print(JsonBuilder *builder)
+{
+	g_autofree gchar *text = NULL;
+	g_autoptr(JsonNode) root = json_builder_get_root(builder);
+
+	text = json_to_string(root, TRUE);
+	g_print("%s\n", text);
+}
+
+static void
+cabinet_print_json(const LvfsCatalog *catalog, GPtrArray *results, gboolean changed)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "Releases");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < results->len; i++)
+		cabinet_json_add_result(builder, g_ptr_array_index(results, i));
+	json_builder_end_array(builder);
+	json_builder_set_member_name(builder, "Skipped");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < catalog->skipped->len; i++) {
+		LvfsCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, i);
+		json_builder_begin_object(builder);
+		cabinet_json_add_string(builder, "Version", skipped->version);
+		cabinet_json_add_string(builder, "Reason", skipped->reason);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_array(builder);
+	json_builder_set_member_name(builder, "Changed");
+	json_builder_add_boolean_value(builder, changed);
+	json_builder_end_object(builder);
+	cabinet_json_print(builder);
+}
+
+/* they are sorted by reason */
+static void
+cabinet_print_skipped(const LvfsCatalog *catalog)
+{
+	const gchar *reason = NULL;
+
+	for (guint i = 0; i < catalog->skipped->len; i++) {
+		LvfsCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, i);
+		if (g_strcmp0(reason, skipped->reason) == 0)
+			g_print(", %s", skipped->version);
+		else
+			g_print("%sleft out, as %s: %s",
+				reason != NULL ? "\n" : "",
+				skipped->reason,
+				skipped->version);
+		reason = skipped->reason;
+	}
+	if (reason != NULL)
+		g_print("\n");
+}
+
+static void
+cabinet_print_text(const LvfsCatalog *catalog, GPtrArray *results, gboolean changed)
+{
+	for (guint i = 0; i < results->len; i++) {
+		CabinetResult *result = g_ptr_array_index(results, i);
+		g_autofree gchar *svn = lvfs_release_get_svn_str(result->release);
+		for (guint j = 0; j < result->release->warnings->len; j++) {
+			g_printerr("warning: %s\n",
+				   (const gchar *)g_ptr_array_index(result->release->warnings, j));
+		}
+		g_print("%s: TDX module %s of %s, SVN %s\n",
+			result->filename,
+			result->release->version,
+			result->release->date,
+			svn);
+	}
+	cabinet_print_skipped(catalog);
+	if (!changed)
+		g_print("nothing has changed\n");
+}
+
+static void
+cabinet_print(const CabinetOptions *options,
+	      const LvfsCatalog *catalog,
+	      GPtrArray *results,
+	      gboolean changed)
+{
+	cabinet_hide_progress(options);
+	if (options->json)
+		cabinet_print_json(catalog, results, changed);
+	else
+		cabinet_print_text(catalog, results, changed);
+}
+
+static void
+cabinet_print_error(const CabinetOptions *options, const GError *error)
+{
+	g_autoptr(JsonBuilder) builder = NULL;
+
+	cabinet_hide_progress(options);
+	if (!options->json) {
+		g_printerr("%s\n", error->message);
+		return;
+	}
+
+	/* as fwupdmgr has it */
+	builder = json_builder_new();
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "Error");
+	json_builder_begin_object(builder);
+	cabinet_json_add_string(builder, "Message", error->message);
+	json_builder_end_object(builder);
+	json_builder_end_object(builder);
+	cabinet_json_print(builder);
+}
+
+/*
+ * what is to be published
+ */
+
+static gboolean
+cabinet_parse_header_version(const gchar *text, FuTdxBlobVersion *blob_version, GError **error)
+{
+	guint64 value = 0;
+
+	if (fu_strtoull(text, &value, 0, G_MAXUINT16, FU_INTEGER_BASE_AUTO, NULL) &&
+	    (value == FU_TDX_BLOB_VERSION_V1 || value == FU_TDX_BLOB_VERSION_V2)) {
+		*blob_version = value;
+		return TRUE;
+	}
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_DATA,
+		    "the header version is '%s', expected 0x200 or 0x100",
+		    text);
+	return FALSE;
+}
+
+static LvfsQuirks *
+cabinet_load_quirks(const CabinetOptions *options, GError **error)
+{
+	g_autoptr(LvfsQuirks) quirks = lvfs_quirks_new();
+
+	if (options->quirks == NULL) {
+		if (!lvfs_quirks_load_installed(quirks, error))
+			return NULL;
+		return g_steal_pointer(&quirks);
+	}
+	for (guint i = 0; options->quirks[i] != NULL; i++) {
+		if (!lvfs_quirks_load(quirks, options->quirks[i], error))
+			return NULL;
+	}
+	return g_steal_pointer(&quirks);
+}
+
+static LvfsCatalog *
+cabinet_load_catalog(const CabinetOptions *options, gchar **sources, GError **error)
+{
+	LvfsCatalogOptions catalog_options = {.map_fn = options->map_fn,
+					      .release_version = options->release_version,
+					      .strict = options->strict,
+					      .progress = cabinet_show_progress,
+					      .user_data = (gpointer)options};
+	g_autoptr(LvfsCatalog) catalog = NULL;
+	g_autoptr(LvfsQuirks) quirks = NULL;
+
+	if (!cabinet_parse_header_version(options->header_version,
+					  &catalog_options.blob_version,
+					  error))
+		return NULL;
+	quirks = cabinet_load_quirks(options, error);
+	if (quirks == NULL)
+		return NULL;
+	catalog = lvfs_catalog_load(sources, quirks, &catalog_options, error);
+	if (catalog == NULL)
+		return NULL;
+	if (catalog->releases->len == 0) {
+		LvfsCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, 0);
+		g_set_error(
+		    error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_NOTHING_TO_DO,
+		    "there is nothing to publish; for example, TDX module %s is left out, as "
+		    "%s",
+		    skipped->version,
+		    skipped->reason);
+		return NULL;
+	}
+	return g_steal_pointer(&catalog);
+}
+
+static gboolean
+cabinet_load_signer(const CabinetOptions *options, LvfsSigner **signer, GError **error)
+{
+	if (options->certificate_fn == NULL && options->key_fn == NULL)
+		return TRUE;
+	if (options->certificate_fn == NULL || options->key_fn == NULL) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "to sign takes both --certificate and --key");
+		return FALSE;
+	}
+	*signer = lvfs_signer_new(options->certificate_fn, options->key_fn, error);
+	return *signer != NULL;
+}
+
+static void
+cabinet_get_metainfo_options(const CabinetOptions *options, LvfsMetainfoOptions *metainfo_options)
+{
+	metainfo_options->strict = options->strict;
+	metainfo_options->urgency = options->urgency;
+	metainfo_options->fwupd_version = options->fwupd_version;
+	metainfo_options->description = options->description;
+	metainfo_options->issues = options->issues;
+}
+
+/*
+ * build
+ */
+
+static gboolean
+cabinet_build_one(const CabinetOptions *options,
+		  LvfsOutput *output,
+		  const LvfsRelease *release,
+		  const LvfsSigner *signer,
+		  GPtrArray *results,
+		  GError **error)
+{
+	LvfsMetainfoOptions metainfo_options = {0};
+	g_autofree gchar *filename = NULL;
+	g_autofree gchar *name = g_strdup_printf("tdx-module-%s.cab", release->version);
+	g_autofree gchar *sha256 = NULL;
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(LvfsCabinet) cabinet = NULL;
+
+	cabinet_get_metainfo_options(options, &metainfo_options);
+	cabinet = lvfs_cabinet_new(release, &metainfo_options, error);
+	if (cabinet == NULL)
+		return FALSE;
+	blob = lvfs_cabinet_write(cabinet, signer, error);
+	if (blob == NULL)
+		return FALSE;
+	sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
+	filename = g_canonicalize_filename(options->output, NULL);
+	cabinet_add_result(results, release, g_build_filename(filename, name, NULL), sha256);
+	return lvfs_output_write(output, name, blob, error);
+}
+
+static gboolean
+cabinet_build(const CabinetOptions *options, gchar **args, GError **error)
+{
+	g_autoptr(GPtrArray) results =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_result_free);
+	g_autoptr(LvfsCatalog) catalog = NULL;
+	g_autoptr(LvfsOutput) output = NULL;
+	g_autoptr(LvfsSigner) signer = NULL;
+
+	if (!cabinet_load_signer(options, &signer, error))
+		return FALSE;
+	catalog = cabinet_load_catalog(options, args, error);
+	if (catalog == NULL)
+		return FALSE;
+	output = lvfs_output_new(options->output, error);
+	if (output == NULL)
+		return FALSE;
+	for (guint i = 0; i < catalog->releases->len; i++) {
+		LvfsRelease *release = g_ptr_array_index(catalog->releases, i);
+		cabinet_show_progress(i,
+				      catalog->releases->len,
+				      release->source,
+				      (gpointer)options);
+		if (!cabinet_build_one(options, output, release, signer, results, error))
+			return FALSE;
+	}
+	if (!lvfs_output_publish_files(output, error))
+		return FALSE;
+	cabinet_print(options, catalog, results, TRUE);
+	return TRUE;
+}
+
+/*
+ * mirror
+ */
+
+static gboolean
+cabinet_mirror_publish(const CabinetOptions *options,
+		       LvfsMirror *mirror,
+		       const LvfsCatalog *catalog,
+		       GError **error)
+{
+	LvfsMetainfoOptions metainfo_options = {0};
+	gboolean changed = FALSE;
+	g_autoptr(GPtrArray) entries =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_mirror_entry_free);
+	g_autoptr(GPtrArray) results =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_result_free);
+	g_autoptr(LvfsOutput) output = lvfs_output_new(mirror->path, error);
+
+	if (output == NULL)
+		return FALSE;
+	cabinet_get_metainfo_options(options, &metainfo_options);
+	for (guint i = 0; i < catalog->releases->len; i++) {
+		LvfsRelease *release = g_ptr_array_index(catalog->releases, i);
+		LvfsMirrorEntry *entry;
+
+		cabinet_show_progress(i,
+				      catalog->releases->len,
+				      release->source,
+				      (gpointer)options);
+		entry = lvfs_mirror_add(mirror, output, release, &metainfo_options, error);
+		if (entry == NULL)
+			return FALSE;
+		g_ptr_array_add(entries, entry);
+		cabinet_add_result(results,
+				   release,
+				   g_build_filename(mirror->path, "current", entry->filename, NULL),
+				   entry->sha256);
+	}
+	if (!lvfs_mirror_publish(mirror, output, entries, &changed, error))
+		return FALSE;
+	cabinet_print(options, catalog, results, changed);
+	return TRUE;
+}
+
+static gboolean
+cabinet_mirror(const CabinetOptions *options, gchar **args, GError **error)
+{
+	g_autoptr(LvfsCatalog) catalog = NULL;
+	g_autoptr(LvfsMirror) mirror = NULL;
+	g_autoptr(LvfsSigner) signer = NULL;
+
+	if (!cabinet_load_signer(options, &signer, error))
+		return FALSE;
+	if (signer == NULL) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "a mirror has to be signed, so give --certificate and --key");
+		return FALSE;
+	}
+	catalog = cabinet_load_catalog(options, args + 1, error);
+	if (catalog == NULL)
+		return FALSE;
+	mirror = lvfs_mirror_new(args[0], options->base_uri, signer, error);
+	if (mirror == NULL)
+		return FALSE;
+	return cabinet_mirror_publish(options, mirror, catalog, error);
+}
+
+/*
+ * the command line
+ */
+
+static gboolean
+cabinet_parse_options(CabinetOptions *options, gint *argc, gchar ***argv, GError **error)
+{
+	const GOptionEntry entries[] = {
+	    {"map",
+	     0,
+	     0,
+	     G_OPTION_ARG_FILENAME,
+	     &options->map_fn,
+	     "Compatibility map (mapping_file.json of the checkout)",
+	     "FILE"},
+	    {"strict",
+	     0,
+	     0,
+	     G_OPTION_ARG_NONE,
+	     &options->strict,
+	     "Only for the running versions in strict_compat_versions",
+	     NULL},
+	    {"header-version",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING,
+	     &options->header_version,
+	     "Header of the images, 0x200 or 0x100 (0x200)",
+	     "VERSION"},
+	    {"release-version",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING,
+	     &options->release_version,
+	     "Version of a single image, if its name does not tell",
+	     "VERSION"},
+	    {"urgency",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING,
+	     &options->urgency,
+	     "low, medium, high or critical (medium)",
+	     "URGENCY"},
+	    {"description",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING,
+	     &options->description,
+	     "What is new",
+	     "TEXT"},
+	    {"issue",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING_ARRAY,
+	     &options->issues,
+	     "Fixed security issue; can be repeated",
+	     "CVE"},
+	    {"fwupd-version",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING,
+	     &options->fwupd_version,
+	     "Oldest fwupd that may install it (2.0.20)",
+	     "VERSION"},
+	    {"quirks",
+	     0,
+	     0,
+	     G_OPTION_ARG_FILENAME_ARRAY,
+	     &options->quirks,
+	     "Quirk file with the keys that hosts trust, instead of the installed ones; can be "
+	     "repeated",
+	     "FILE"},
+	    {"certificate",
+	     0,
+	     0,
+	     G_OPTION_ARG_FILENAME,
+	     &options->certificate_fn,
+	     "Certificate to sign with, PEM",
+	     "FILE"},
+	    {"key", 0, 0, G_OPTION_ARG_FILENAME, &options->key_fn, "Its private key, PEM", "FILE"},
+	    {"output",
+	     0,
+	     0,
+	     G_OPTION_ARG_FILENAME,
+	     &options->output,
+	     "build: folder for the cabinets (the current one)",
+	     "DIR"},
+	    {"base-uri",
+	     0,
+	     0,
+	     G_OPTION_ARG_STRING,
+	     &options->base_uri,
+	     "mirror: where hosts see DIR/current, e.g. https://example.com/tdx/current",
+	     "URI"},
+	    {"json", 0, 0, G_OPTION_ARG_NONE, &options->json, "Print the result as JSON", NULL},
+	    {"version",
+	     0,
+	     0,
+	     G_OPTION_ARG_NONE,
+	     &options->version,
+	     "Print the version of this program",
+	     NULL},
+	    {NULL},
+	};
+	g_autoptr(GOptionContext) context =
+	    g_option_context_new("build SOURCE... | mirror DIR SOURCE...");
+
+	g_option_context_set_summary(
+	    context,
+	    "Makes cabinets for LVFS, or a signed mirror, of TDX module "
+	    "images.\nSOURCE is an image, or a checkout of Intel's repository.");
+	g_option_context_add_main_entries(context, entries, NULL);
+	return g_option_context_parse(context, argc, argv, error);
+}
+
+static void
+cabinet_set_default(gchar **option, const gchar *value)
+{
+	if (*option == NULL)
+		*option = g_strdup(value);
+}
+
+static gboolean
+cabinet_normalize_base_uri(CabinetOptions *options, GError **error)
+{
+	if (options->base_uri == NULL)
+		return TRUE;
+	while (g_str_has_suffix(options->base_uri, "/"))
+		options->base_uri[strlen(options->base_uri) - 1] = '\0';
+	if (g_regex_match_simple("^(https?|file)://[^\\s]+$", options->base_uri, 0, 0))
+		return TRUE;
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_DATA,
+		    "the base URI is '%s', expected one such as https://example.com/tdx/current",
+		    options->base_uri);
+	return FALSE;
+}
+
+static gboolean
+cabinet_check_options(CabinetOptions *options, GError **error)
+{
+	LvfsMetainfoOptions metainfo_options = {0};
+
+	cabinet_set_default(&options->header_version, "0x200");
+	cabinet_set_default(&options->urgency, "medium");
+	cabinet_set_default(&options->fwupd_version, "2.0.20");
+	cabinet_set_default(&options->output, ".");
+	cabinet_get_metainfo_options(options, &metainfo_options);
+	return lvfs_metainfo_check_options(&metainfo_options, error) &&
+	       cabinet_normalize_base_uri(options, error);
+}
+
+static gboolean
+cabinet_run(CabinetOptions *options, gchar **args, guint n_args, GError **error)
+{
+	if (!cabinet_check_options(options, error))
+		return FALSE;
+	if (n_args >= 3 && g_strcmp0(args[1], "build") == 0)
+		return cabinet_build(options, args + 2, error);
+	if (n_args >= 4 && g_strcmp0(args[1], "mirror") == 0)
+		return cabinet_mirror(options, args + 2, error);
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_DATA,
+		    "expected: %s build SOURCE..., or: %s mirror DIR SOURCE...; see --help",
+		    g_get_prgname(),
+		    g_get_prgname());
+	return FALSE;
+}
+
+int
+main(int argc, char **argv)
+{
+	g_auto(CabinetOptions) options = {0};
+	g_autoptr(GError) error = NULL;
+
+	setlocale(LC_ALL, "");
+	if (!cabinet_parse_options(&options, &argc, &argv, &error)) {
+		cabinet_print_error(&options, error);
+		return EXIT_FAILURE;
+	}
+	if (options.version) {
+		g_print("tdx-module-cabinet %s\n", TOOL_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (!cabinet_run(&options, argv, argc, &error)) {
+		cabinet_print_error(&options, error);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
