@@ -10,17 +10,60 @@
 
 #define LVFS_CABINET_JCAT_NAME "firmware.jcat"
 
+typedef struct {
+	gchar *name;
+	GBytes *blob;
+} LvfsCabinetFile;
+
+static void
+lvfs_cabinet_file_free(LvfsCabinetFile *file)
+{
+	g_free(file->name);
+	g_bytes_unref(file->blob);
+	g_free(file);
+}
+
 void
 lvfs_cabinet_free(LvfsCabinet *self)
 {
-	g_free(self->metainfo_name);
-	g_free(self->payload_name);
+	g_ptr_array_unref(self->files);
 	g_free(self->date);
-	if (self->metainfo != NULL)
-		g_bytes_unref(self->metainfo);
-	if (self->payload != NULL)
-		g_bytes_unref(self->payload);
 	g_free(self);
+}
+
+static void
+lvfs_cabinet_prepare_file(LvfsCabinet *self, gchar *name, GBytes *blob)
+{
+	LvfsCabinetFile *file = g_new0(LvfsCabinetFile, 1);
+	file->name = name;
+	file->blob = blob;
+	g_ptr_array_add(self->files, file);
+}
+
+static gboolean
+lvfs_cabinet_prepare_metainfo(LvfsCabinet *self,
+			      const LvfsRelease *release,
+			      guint32 signature,
+			      const LvfsMetainfoOptions *options,
+			      GError **error)
+{
+	gchar *xml;
+	g_autoptr(XbBuilderNode) component = NULL;
+
+	component = lvfs_metainfo_build(release, signature, options, error);
+	if (component == NULL)
+		return FALSE;
+	xml = xb_builder_node_export(
+	    component,
+	    XB_NODE_EXPORT_FLAG_ADD_HEADER | XB_NODE_EXPORT_FLAG_FORMAT_MULTILINE |
+		XB_NODE_EXPORT_FLAG_COLLAPSE_EMPTY | XB_NODE_EXPORT_FLAG_FORMAT_INDENT,
+	    error);
+	if (xml == NULL)
+		return FALSE;
+	lvfs_cabinet_prepare_file(self,
+				  lvfs_metainfo_get_name(release, signature),
+				  g_bytes_new_take(xml, strlen(xml)));
+	return TRUE;
 }
 
 /**
@@ -36,25 +79,18 @@ lvfs_cabinet_free(LvfsCabinet *self)
 LvfsCabinet *
 lvfs_cabinet_new(const LvfsRelease *release, const LvfsMetainfoOptions *options, GError **error)
 {
-	g_autofree gchar *xml = NULL;
 	g_autoptr(LvfsCabinet) self = g_new0(LvfsCabinet, 1);
-	g_autoptr(XbBuilderNode) component = NULL;
 
-	component = lvfs_metainfo_build(release, options, error);
-	if (component == NULL)
-		return NULL;
-	xml = xb_builder_node_export(
-	    component,
-	    XB_NODE_EXPORT_FLAG_ADD_HEADER | XB_NODE_EXPORT_FLAG_FORMAT_MULTILINE |
-		XB_NODE_EXPORT_FLAG_COLLAPSE_EMPTY | XB_NODE_EXPORT_FLAG_FORMAT_INDENT,
-	    error);
-	if (xml == NULL)
-		return NULL;
-	self->metainfo = g_bytes_new(xml, strlen(xml));
-	self->metainfo_name = g_strdup_printf("tdx-module-%s.metainfo.xml", release->version);
-	self->payload = g_bytes_ref(release->payload);
-	self->payload_name = lvfs_metainfo_get_payload_name(release);
+	self->files = g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_cabinet_file_free);
 	self->date = g_strdup(release->date);
+	for (guint i = 0; i < release->signatures->len; i++) {
+		guint32 signature = g_array_index(release->signatures, guint32, i);
+		if (!lvfs_cabinet_prepare_metainfo(self, release, signature, options, error))
+			return NULL;
+	}
+	lvfs_cabinet_prepare_file(self,
+				  lvfs_metainfo_get_payload_name(release),
+				  g_bytes_ref(release->payload));
 	return g_steal_pointer(&self);
 }
 
@@ -85,9 +121,11 @@ lvfs_cabinet_add_signatures(const LvfsCabinet *self,
 	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
 
-	if (!lvfs_signer_sign(signer, jcat_file, self->metainfo_name, self->metainfo, error) ||
-	    !lvfs_signer_sign(signer, jcat_file, self->payload_name, self->payload, error))
-		return FALSE;
+	for (guint i = 0; i < self->files->len; i++) {
+		LvfsCabinetFile *file = g_ptr_array_index(self->files, i);
+		if (!lvfs_signer_sign(signer, jcat_file, file->name, file->blob, error))
+			return FALSE;
+	}
 	blob = lvfs_signer_export(jcat_file, error);
 	if (blob == NULL)
 		return FALSE;
@@ -110,20 +148,26 @@ lvfs_cabinet_write(const LvfsCabinet *self, const LvfsSigner *signer, GError **e
 	g_autoptr(FuCabFirmware) cab = fu_cab_firmware_new();
 
 	fu_cab_firmware_set_compressed(cab, TRUE);
-	if (!lvfs_cabinet_add_file(FU_FIRMWARE(cab),
-				   self->metainfo_name,
-				   self->metainfo,
-				   self->date,
-				   error) ||
-	    !lvfs_cabinet_add_file(FU_FIRMWARE(cab),
-				   self->payload_name,
-				   self->payload,
-				   self->date,
-				   error))
-		return NULL;
+	for (guint i = 0; i < self->files->len; i++) {
+		LvfsCabinetFile *file = g_ptr_array_index(self->files, i);
+		if (!lvfs_cabinet_add_file(FU_FIRMWARE(cab),
+					   file->name,
+					   file->blob,
+					   self->date,
+					   error))
+			return NULL;
+	}
 	if (signer != NULL && !lvfs_cabinet_add_signatures(self, FU_FIRMWARE(cab), signer, error))
 		return NULL;
 	return fu_firmware_write(FU_FIRMWARE(cab), error);
+}
+
+static void
+lvfs_cabinet_update_checksum(GChecksum *checksum, GBytes *blob)
+{
+	gsize bufsz = 0;
+	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
+	g_checksum_update(checksum, buf, bufsz);
 }
 
 /**
@@ -139,14 +183,13 @@ lvfs_cabinet_write(const LvfsCabinet *self, const LvfsSigner *signer, GError **e
 gchar *
 lvfs_cabinet_get_key(const LvfsCabinet *self, const LvfsSigner *signer)
 {
-	GBytes *const parts[] = {self->metainfo, self->payload, signer->certificate};
 	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
 
-	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-		gsize bufsz = 0;
-		const guint8 *buf = g_bytes_get_data(parts[i], &bufsz);
-		g_checksum_update(checksum, buf, bufsz);
+	for (guint i = 0; i < self->files->len; i++) {
+		LvfsCabinetFile *file = g_ptr_array_index(self->files, i);
+		lvfs_cabinet_update_checksum(checksum, file->blob);
 	}
+	lvfs_cabinet_update_checksum(checksum, signer->certificate);
 	return g_strndup(g_checksum_get_string(checksum), 16);
 }
 
@@ -182,7 +225,10 @@ lvfs_cabinet_matches(const LvfsCabinet *self, GBytes *blob)
 				     FU_FIRMWARE_PARSE_FLAG_CACHE_BLOB,
 				     NULL))
 		return FALSE;
-	return lvfs_cabinet_has_file(FU_FIRMWARE(cab), self->metainfo_name, self->metainfo) &&
-	       lvfs_cabinet_has_file(FU_FIRMWARE(cab), self->payload_name, self->payload) &&
-	       lvfs_cabinet_has_file(FU_FIRMWARE(cab), LVFS_CABINET_JCAT_NAME, NULL);
+	for (guint i = 0; i < self->files->len; i++) {
+		LvfsCabinetFile *file = g_ptr_array_index(self->files, i);
+		if (!lvfs_cabinet_has_file(FU_FIRMWARE(cab), file->name, file->blob))
+			return FALSE;
+	}
+	return lvfs_cabinet_has_file(FU_FIRMWARE(cab), LVFS_CABINET_JCAT_NAME, NULL);
 }

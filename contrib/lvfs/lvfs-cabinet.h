@@ -11,19 +11,13 @@
 
 /**
  * LvfsCabinet:
- * @metainfo_name: e.g. `tdx-module-1.5.16.metainfo.xml`
- * @metainfo: XML
- * @payload_name: e.g. `tdx_module_1.5.16.blob`
- * @payload: the image
- * @date: of both
+ * @files: (element-type LvfsCabinetFile): the metainfo for each CPU, and the image
+ * @date: of all of them
  *
  * What is in a cabinet, besides signatures.
  **/
 typedef struct {
-	gchar *metainfo_name;
-	GBytes *metainfo;
-	gchar *payload_name;
-	GBytes *payload;
+	GPtrArray *files;
 	gchar *date;
 } LvfsCabinet;
 

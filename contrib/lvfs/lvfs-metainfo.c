@@ -35,15 +35,19 @@ lvfs_metainfo_signature_to_name(guint32 signature)
 	return g_strdup_printf("CPUID 0x%X", signature);
 }
 
-static gchar *
-lvfs_metainfo_get_cpus(const LvfsRelease *release)
+/**
+ * lvfs_metainfo_get_name:
+ * @release: what is published
+ * @signature: one of its CPUs
+ *
+ * Gets what the metainfo for a CPU is called in the cabinet.
+ *
+ * Returns: (transfer full): a file name
+ **/
+gchar *
+lvfs_metainfo_get_name(const LvfsRelease *release, guint32 signature)
 {
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	for (guint i = 0; i < release->signatures->len; i++) {
-		guint32 signature = g_array_index(release->signatures, guint32, i);
-		g_ptr_array_add(names, lvfs_metainfo_signature_to_name(signature));
-	}
-	return fu_strjoin(", ", names);
+	return g_strdup_printf("tdx-module-%s-%X.metainfo.xml", release->version, signature);
 }
 
 /**
@@ -103,18 +107,16 @@ lvfs_metainfo_check_options(const LvfsMetainfoOptions *options, GError **error)
 	return TRUE;
 }
 
+/* fwupd explains why a host cannot take a release only if it has all the GUIDs that it is for, so
+ * there is a component for each CPU */
 static void
-lvfs_metainfo_add_provides(XbBuilderNode *component, const LvfsRelease *release)
+lvfs_metainfo_add_provides(XbBuilderNode *component, const LvfsRelease *release, guint32 signature)
 {
+	g_autofree gchar *instance_id =
+	    g_strdup_printf("TDX\\SERIES_%s&FMS_%X", release->series, signature);
+	g_autofree gchar *guid = fwupd_guid_hash_string(instance_id);
 	g_autoptr(XbBuilderNode) provides = xb_builder_node_insert(component, "provides", NULL);
-	for (guint i = 0; i < release->signatures->len; i++) {
-		g_autofree gchar *instance_id =
-		    g_strdup_printf("TDX\\SERIES_%s&FMS_%X",
-				    release->series,
-				    g_array_index(release->signatures, guint32, i));
-		g_autofree gchar *guid = fwupd_guid_hash_string(instance_id);
-		xb_builder_node_insert_text(provides, "firmware", guid, "type", "flashed", NULL);
-	}
+	xb_builder_node_insert_text(provides, "firmware", guid, "type", "flashed", NULL);
 }
 
 static void
@@ -140,9 +142,10 @@ lvfs_metainfo_add_item(XbBuilderNode *list, const gchar *key, const gchar *value
 static void
 lvfs_metainfo_add_release_description(XbBuilderNode *parent,
 				      const LvfsRelease *release,
+				      guint32 signature,
 				      const LvfsMetainfoOptions *options)
 {
-	g_autofree gchar *cpus = lvfs_metainfo_get_cpus(release);
+	g_autofree gchar *cpu = lvfs_metainfo_signature_to_name(signature);
 	g_autofree gchar *svn = lvfs_release_get_svn_str(release);
 	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
 	g_autoptr(XbBuilderNode) list = NULL;
@@ -159,7 +162,7 @@ lvfs_metainfo_add_release_description(XbBuilderNode *parent,
 	lvfs_metainfo_add_item(list, "MRSEAM", release->mrseam);
 	lvfs_metainfo_add_item(list, "Security version (SVN)", svn);
 	lvfs_metainfo_add_item(list, "Signed on", release->date);
-	lvfs_metainfo_add_item(list, "For the CPUs", cpus);
+	lvfs_metainfo_add_item(list, "For the CPU", cpu);
 }
 
 static void
@@ -182,6 +185,7 @@ lvfs_metainfo_add_issues(XbBuilderNode *parent, const LvfsMetainfoOptions *optio
 static XbBuilderNode *
 lvfs_metainfo_add_release(XbBuilderNode *component,
 			  const LvfsRelease *release,
+			  guint32 signature,
 			  const LvfsMetainfoOptions *options)
 {
 	g_autofree gchar *filename = lvfs_metainfo_get_payload_name(release);
@@ -209,24 +213,23 @@ lvfs_metainfo_add_release(XbBuilderNode *component,
 				    "filename",
 				    filename,
 				    NULL);
-	lvfs_metainfo_add_release_description(bn, release, options);
+	lvfs_metainfo_add_release_description(bn, release, signature, options);
 	lvfs_metainfo_add_issues(bn, options);
 	return g_steal_pointer(&bn);
 }
 
 static void
-lvfs_metainfo_add_texts(XbBuilderNode *component, const LvfsRelease *release)
+lvfs_metainfo_add_texts(XbBuilderNode *component, const LvfsRelease *release, guint32 signature)
 {
-	g_autofree gchar *cpus = lvfs_metainfo_get_cpus(release);
+	g_autofree gchar *cpu = lvfs_metainfo_signature_to_name(signature);
 	g_autofree gchar *id = NULL;
-	g_autofree gchar *suffix = g_strdup_printf("%s (%s)", release->series, cpus);
+	g_autofree gchar *suffix = g_strdup_printf("%s (%s)", release->series, cpu);
 	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
 	g_autoptr(XbBuilderNode) categories = NULL;
 	g_autoptr(XbBuilderNode) description = NULL;
 
-	/* LVFS merges what has the same ID, and with that the requirements; so each release has one
-	 * of its own */
-	id = g_strdup_printf("com.intel.tdx_module.v%s.firmware", version);
+	/* LVFS merges what has the same ID, and with that the requirements */
+	id = g_strdup_printf("com.intel.tdx_module.v%s_%x.firmware", version, signature);
 	xb_builder_node_insert_text(component, "id", id, NULL);
 	xb_builder_node_insert_text(component, "name", "TDX Module", NULL);
 	xb_builder_node_insert_text(component, "name_variant_suffix", suffix, NULL);
@@ -257,6 +260,7 @@ lvfs_metainfo_add_texts(XbBuilderNode *component, const LvfsRelease *release)
 
 static XbBuilderNode *
 lvfs_metainfo_build_full(const LvfsRelease *release,
+			 guint32 signature,
 			 const LvfsMetainfoOptions *options,
 			 XbBuilderNode **bn_release,
 			 GError **error)
@@ -265,31 +269,35 @@ lvfs_metainfo_build_full(const LvfsRelease *release,
 	g_autoptr(XbBuilderNode) requires = NULL;
 
 	xb_builder_node_set_attr(component, "type", "firmware");
-	lvfs_metainfo_add_texts(component, release);
-	lvfs_metainfo_add_provides(component, release);
+	lvfs_metainfo_add_texts(component, release, signature);
+	lvfs_metainfo_add_provides(component, release, signature);
 	requires = xb_builder_node_insert(component, "requires", NULL);
 	if (!lvfs_requires_build(requires, release, options, error))
 		return NULL;
 	lvfs_metainfo_add_custom(component);
-	*bn_release = lvfs_metainfo_add_release(component, release, options);
+	*bn_release = lvfs_metainfo_add_release(component, release, signature, options);
 	return g_steal_pointer(&component);
 }
 
 /**
  * lvfs_metainfo_build:
  * @release: what is published
+ * @signature: one of its CPUs
  * @options: what the publisher decides
  * @error: (nullable): optional return location for an error
  *
- * Builds what is in a cabinet beside the image.
+ * Builds what is in a cabinet beside the image, for one of the CPUs.
  *
  * Returns: (transfer full): a component
  **/
 XbBuilderNode *
-lvfs_metainfo_build(const LvfsRelease *release, const LvfsMetainfoOptions *options, GError **error)
+lvfs_metainfo_build(const LvfsRelease *release,
+		    guint32 signature,
+		    const LvfsMetainfoOptions *options,
+		    GError **error)
 {
 	g_autoptr(XbBuilderNode) bn = NULL;
-	return lvfs_metainfo_build_full(release, options, &bn, error);
+	return lvfs_metainfo_build_full(release, signature, options, &bn, error);
 }
 
 static gchar *
@@ -336,6 +344,7 @@ lvfs_metainfo_add_container(XbBuilderNode *bn,
 /**
  * lvfs_metainfo_build_for_remote:
  * @release: what is published
+ * @signature: one of its CPUs
  * @options: what the publisher decides
  * @container: the cabinet
  * @error: (nullable): optional return location for an error
@@ -346,6 +355,7 @@ lvfs_metainfo_add_container(XbBuilderNode *bn,
  **/
 XbBuilderNode *
 lvfs_metainfo_build_for_remote(const LvfsRelease *release,
+			       guint32 signature,
 			       const LvfsMetainfoOptions *options,
 			       const LvfsMetainfoContainer *container,
 			       GError **error)
@@ -354,7 +364,7 @@ lvfs_metainfo_build_for_remote(const LvfsRelease *release,
 	g_autoptr(XbBuilderNode) bn = NULL;
 	g_autoptr(XbBuilderNode) component = NULL;
 
-	component = lvfs_metainfo_build_full(release, options, &bn, error);
+	component = lvfs_metainfo_build_full(release, signature, options, &bn, error);
 	if (component == NULL)
 		return NULL;
 	xb_builder_node_remove_attr(bn, "date");

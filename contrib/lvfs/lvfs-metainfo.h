@@ -46,13 +46,17 @@ gboolean
 lvfs_metainfo_check_options(const LvfsMetainfoOptions *options,
 			    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
 gchar *
+lvfs_metainfo_get_name(const LvfsRelease *release, guint32 signature) G_GNUC_NON_NULL(1);
+gchar *
 lvfs_metainfo_get_payload_name(const LvfsRelease *release) G_GNUC_NON_NULL(1);
 XbBuilderNode *
 lvfs_metainfo_build(const LvfsRelease *release,
+		    guint32 signature,
 		    const LvfsMetainfoOptions *options,
-		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3);
 XbBuilderNode *
 lvfs_metainfo_build_for_remote(const LvfsRelease *release,
+			       guint32 signature,
 			       const LvfsMetainfoOptions *options,
 			       const LvfsMetainfoContainer *container,
-			       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+			       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3, 4);

@@ -42,7 +42,8 @@ lvfs_mirror_entry_free(LvfsMirrorEntry *entry)
 {
 	g_free(entry->filename);
 	g_free(entry->sha256);
-	g_clear_object(&entry->component);
+	if (entry->components != NULL)
+		g_ptr_array_unref(entry->components);
 	g_free(entry);
 }
 
@@ -128,20 +129,28 @@ lvfs_mirror_read_current(LvfsMirror *self, const gchar *name)
 }
 
 static gboolean
-lvfs_mirror_entry_set_component(LvfsMirrorEntry *entry,
-				const LvfsMetainfoOptions *options,
-				GBytes *blob,
-				GError **error)
+lvfs_mirror_entry_add_components(LvfsMirrorEntry *entry,
+				 const LvfsMetainfoOptions *options,
+				 GBytes *blob,
+				 GError **error)
 {
+	const LvfsRelease *release = entry->release;
 	g_autofree gchar *sha1 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
 	LvfsMetainfoContainer container = {.filename = entry->filename,
 					   .sha1 = sha1,
 					   .sha256 = entry->sha256,
 					   .size = g_bytes_get_size(blob)};
 
-	entry->component =
-	    lvfs_metainfo_build_for_remote(entry->release, options, &container, error);
-	return entry->component != NULL;
+	entry->components = g_ptr_array_new_with_free_func(g_object_unref);
+	for (guint i = 0; i < release->signatures->len; i++) {
+		guint32 signature = g_array_index(release->signatures, guint32, i);
+		XbBuilderNode *component =
+		    lvfs_metainfo_build_for_remote(release, signature, options, &container, error);
+		if (component == NULL)
+			return FALSE;
+		g_ptr_array_add(entry->components, component);
+	}
+	return TRUE;
 }
 
 /**
@@ -186,7 +195,7 @@ lvfs_mirror_add(LvfsMirror *self,
 			return NULL;
 	}
 	entry->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
-	if (!lvfs_mirror_entry_set_component(entry, options, blob, error))
+	if (!lvfs_mirror_entry_add_components(entry, options, blob, error))
 		return NULL;
 	return g_steal_pointer(&entry);
 }
@@ -204,7 +213,9 @@ lvfs_mirror_build_metadata(GPtrArray *entries, GError **error)
 	xb_builder_node_set_attr(components, "version", "0.9");
 	for (guint i = 0; i < entries->len; i++) {
 		LvfsMirrorEntry *entry = g_ptr_array_index(entries, i);
-		xb_builder_node_add_child(components, entry->component);
+		for (guint j = 0; j < entry->components->len; j++)
+			xb_builder_node_add_child(components,
+						  g_ptr_array_index(entry->components, j));
 	}
 	xml = xb_builder_node_export(components,
 				     XB_NODE_EXPORT_FLAG_ADD_HEADER |

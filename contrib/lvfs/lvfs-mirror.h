@@ -34,7 +34,7 @@ typedef struct {
  * @release: what is published
  * @filename: of the cabinet, below `current`
  * @sha256: of the cabinet
- * @component: the release in the metadata
+ * @components: (element-type XbBuilderNode): the release in the metadata, for each CPU
  * @kept: if the cabinet is the one that was there before
  *
  * A release in the mirror.
@@ -43,7 +43,7 @@ typedef struct {
 	const LvfsRelease *release;
 	gchar *filename;
 	gchar *sha256;
-	XbBuilderNode *component;
+	GPtrArray *components;
 	gboolean kept;
 } LvfsMirrorEntry;
 

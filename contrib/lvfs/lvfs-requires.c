@@ -110,28 +110,59 @@ lvfs_requires_build_seamldr_id(const gchar *version, GError **error)
 	return g_strdup_printf("TDX\\SEAMLDR&SERIES_%s", series);
 }
 
+/* the usual form, which fwupd explains best when it is not met */
+static gboolean
+lvfs_requires_add_seamldr_single(XbBuilderNode *requires, const gchar *version, GError **error)
+{
+	g_autofree gchar *guid = NULL;
+	g_autofree gchar *instance_id = lvfs_requires_build_seamldr_id(version, error);
+
+	if (instance_id == NULL)
+		return FALSE;
+	guid = fwupd_guid_hash_string(instance_id);
+	xb_builder_node_insert_text(requires,
+				    "firmware",
+				    guid,
+				    "compare",
+				    "ge",
+				    "version",
+				    version,
+				    NULL);
+	return TRUE;
+}
+
 /* there is one P-SEAMLDR: it has to be of one of the series, and if of this one, then not older */
 static gboolean
-lvfs_requires_add_seamldr(XbBuilderNode *requires, const LvfsRelease *release, GError **error)
+lvfs_requires_add_seamldr_any(XbBuilderNode *requires, GPtrArray *versions, GError **error)
 {
-	GPtrArray *seamldrs = release->map->seamldrs;
 	g_autoptr(GPtrArray) instance_ids = g_ptr_array_new_with_free_func(g_free);
 
-	for (guint i = 0; i < seamldrs->len; i++) {
+	for (guint i = 0; i < versions->len; i++) {
 		gchar *instance_id =
-		    lvfs_requires_build_seamldr_id(g_ptr_array_index(seamldrs, i), error);
+		    lvfs_requires_build_seamldr_id(g_ptr_array_index(versions, i), error);
 		if (instance_id == NULL)
 			return FALSE;
 		g_ptr_array_add(instance_ids, instance_id);
 	}
 	lvfs_requires_add_any(requires, instance_ids);
-	for (guint i = 0; i < seamldrs->len; i++) {
+	for (guint i = 0; i < versions->len; i++) {
 		if (!lvfs_requires_add_seamldr_minimum(requires,
-						       g_ptr_array_index(seamldrs, i),
+						       g_ptr_array_index(versions, i),
 						       error))
 			return FALSE;
 	}
 	return TRUE;
+}
+
+static gboolean
+lvfs_requires_add_seamldr(XbBuilderNode *requires, const LvfsRelease *release, GError **error)
+{
+	GPtrArray *versions = release->map->seamldrs;
+	if (versions->len == 1)
+		return lvfs_requires_add_seamldr_single(requires,
+							g_ptr_array_index(versions, 0),
+							error);
+	return lvfs_requires_add_seamldr_any(requires, versions, error);
 }
 
 /* the running TDX module has a GUID of its own for the exact version */

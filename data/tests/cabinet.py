@@ -4,6 +4,7 @@
 """Images of TDX modules, and the cabinets that fwupd installs them from."""
 
 import os
+import struct
 import subprocess
 import uuid
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import List, Optional
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
+PAGE = 4096
 TEST_KEY = SOURCE / "data/tests/test-signer.pem"
 METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
 <component type="firmware">
@@ -25,7 +27,7 @@ METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
   <metadata_license>CC0-1.0</metadata_license>
   <project_license>LicenseRef-proprietary</project_license>
   <developer_name>Intel</developer_name>
-  <categories><category>X-CpuMicrocode</category></categories>
+  <categories><category>X-Device</category></categories>
   <requires>
     <firmware compare="ge" version="{series}.01"/>
   </requires>
@@ -73,6 +75,15 @@ def make_image(path: Path, *options: str, key: Path = TEST_KEY) -> Path:
 
 def signer_of(key: Path = TEST_KEY) -> str:
     return run(BUILD / "data/tests/make-tdx-blob", f"--key={key}", "--print-signer").strip()
+
+
+def to_header_v2(image: bytes) -> bytes:
+    """The oracle: the same image with the header that Linux 7.2 takes, from the documentation."""
+    pages = len(image) // PAGE - 2
+    header = struct.pack("<HH8sII", 0x200, 0, b"TDX-BLOB", 1, pages).ljust(PAGE, b"\0")
+    body = header + image[PAGE:]
+    total = sum(struct.unpack(f"<{len(body) // 2}H", body)) & 0xFFFF
+    return header[:2] + struct.pack("<H", -total & 0xFFFF) + header[4:] + image[PAGE:]
 
 
 def guid(instance_id: str) -> str:

@@ -3,23 +3,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Updates with the real fwupd daemon and client on every kind of kernel."""
 
-import struct
 import unittest
 from pathlib import Path
 
-from cabinet import real_images
+from cabinet import real_images, to_header_v2
 from testbed import TestbedCase, main, sha256
-
-PAGE = 4096
-
-
-def to_header_v2(image: bytes) -> bytes:
-    """The oracle: the same image with the header that Linux 7.2 takes, from the documentation."""
-    pages = len(image) // PAGE - 2
-    header = struct.pack("<HH8sII", 0x200, 0, b"TDX-BLOB", 1, pages).ljust(PAGE, b"\0")
-    body = header + image[PAGE:]
-    total = sum(struct.unpack(f"<{len(body) // 2}H", body)) & 0xFFFF
-    return header[:2] + struct.pack("<H", -total & 0xFFFF) + header[4:] + image[PAGE:]
 
 
 class UpdateTest(TestbedCase):

@@ -1,0 +1,475 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What tdx-module-cabinet makes of images and of Intel's compatibility map."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import List, Optional
+from xml.etree import ElementTree
+
+from cabinet import (
+    BUILD,
+    PAGE,
+    SOURCE,
+    guid,
+    make_image,
+    real_images,
+    run,
+    signer_of,
+    to_header_v2,
+)
+from testbed import TestbedCase, main, sha256, skip_reason
+
+TOOL = BUILD / "contrib/lvfs/tdx-module-cabinet"
+QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"
+RELEASE = {
+    "version": "1.5.16",
+    "min_module_version_for_td_preserving": "1.5.01",
+    "strict_compat_versions": ["1.5.08", "1.5.13"],
+    "min_seamldr_versions": ["1.5.00", "2.0.00"],
+    "tdx_feature0": "0x226F3F0FBF",
+}
+
+
+def release(**changes) -> dict:
+    """An entry of the map; a value of None removes a key."""
+    return {k: v for k, v in {**RELEASE, **changes}.items() if v is not None}
+
+
+class Publisher:
+    """A checkout of Intel's repository with images of our own, and where the cabinets go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checkout = folder / "checkout"
+        self.output = folder / "output"
+        self.quirk = folder / "signer.quirk"
+        self.checkout.mkdir()
+        self.quirk.write_text(
+            f"[TDX\\MODULE]\nTdxModuleSigners = {signer_of()}\n", encoding="utf-8"
+        )
+        self.map(release())
+
+    def map(self, *releases: dict) -> None:
+        self.map_text(json.dumps({"Header": {}, "tdx_module_releases": releases}))
+
+    def map_text(self, text: str) -> None:
+        (self.checkout / "mapping_file.json").write_text(text, encoding="utf-8")
+
+    def image(self, version: str = "1.5.16", *options: str) -> Path:
+        series = ".".join(version.split(".")[:2])
+        path = self.checkout / f"joined_files/{series}/tdx_module_{version}.blob"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options = options or ("--cpu=0x806F8", "--cpu=0xC06F0")
+        return make_image(path, f"--version={version}", *options)
+
+    def __call__(
+        self, *args, source: Optional[Path] = None, check: int = 0
+    ) -> subprocess.CompletedProcess:
+        quirks = ["--quirks", QUIRK, "--quirks", self.quirk]
+        command = [TOOL, "build", *quirks, "--output", self.output, *args]
+        done = subprocess.run(
+            [str(arg) for arg in [*command, source or self.checkout]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode != check:
+            raise AssertionError(f"{args} exited with {done.returncode}:\n{done}")
+        return done
+
+    def json(self, *args, **kwargs) -> dict:
+        return json.loads(self(*args, "--json", **kwargs).stdout)
+
+    def files(self) -> List[str]:
+        return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
+
+    def unpack(self, version: str = "1.5.16") -> Path:
+        folder = Path(tempfile.mkdtemp(dir=self.output.parent))
+        run("gcab", "--extract", "-C", folder, self.output / f"tdx-module-{version}.cab")
+        return folder
+
+    def metainfo(self, version: str = "1.5.16", fms: str = "806F0") -> ElementTree.Element:
+        path = self.unpack(version) / f"tdx-module-{version}-{fms}.metainfo.xml"
+        return ElementTree.parse(path).getroot()
+
+
+class PublishCase(TestbedCase):
+    """A test with a publisher."""
+
+    def setUp(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="tdx-publish-"))
+        self.addCleanup(shutil.rmtree, folder)
+        self.publisher = Publisher(folder)
+
+    def refused(self, reason: str, *args, **kwargs) -> None:
+        """An error that names the reason, and not a trace in the output folder."""
+        before = self.publisher.files()
+        done = self.publisher(*args, check=1, **kwargs)
+        self.assertIn(reason, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(self.publisher.files(), before)
+
+
+class CabinetTest(PublishCase):
+    """What is in a cabinet."""
+
+    def requires(self, *args) -> List[tuple]:
+        self.publisher(*args)
+        return [
+            (node.tag, node.get("compare"), node.get("version"), node.text)
+            for node in self.publisher.metainfo().find("requires")
+        ]
+
+    def test_metainfo(self) -> None:
+        image = self.publisher.image(
+            "1.5.16", "--cpu=0x806F8", "--cpu=0xC06F2", "--cpu=0xC06F0", "--svn=0x010b",
+            "--date=20250219", "--header-v1",
+        ).read_bytes()
+        self.publisher("--urgency=high", "--issue=CVE-2025-12345", "--description=Fixes a bug.")
+        folder = self.publisher.unpack()
+        payload = (folder / "tdx_module_1.5.16.blob").read_bytes()
+        self.assertEqual(
+            sorted(path.name for path in folder.glob("*.xml")),
+            ["tdx-module-1.5.16-806F0.metainfo.xml", "tdx-module-1.5.16-C06F0.metainfo.xml"],
+        )
+        root = ElementTree.parse(folder / "tdx-module-1.5.16-C06F0.metainfo.xml").getroot()
+        text = " ".join(root.itertext())
+        self.assertEqual(payload, to_header_v2(image))
+        self.assertEqual(
+            [node.text for node in root.findall("provides/firmware[@type='flashed']")],
+            [guid("TDX\\SERIES_1.5&FMS_C06F0")],
+        )
+        self.assertEqual(
+            root.find("releases/release").attrib,
+            {
+                "version": "1.5.16",
+                "date": "2025-02-19",
+                "urgency": "high",
+                "install_duration": "5",
+            },
+        )
+        checksum = root.find("releases/release/checksum")
+        self.assertEqual(checksum.text, sha256(payload))
+        self.assertEqual(checksum.get("filename"), "tdx_module_1.5.16.blob")
+        self.assertEqual(root.findtext("releases/release/issues/issue"), "CVE-2025-12345")
+        self.assertIn("Fixes a bug.", text)
+        self.assertIn("MRSEAM: " + hashlib.sha384(image[2 * PAGE :]).hexdigest(), text)
+        self.assertIn("Security version (SVN): 1.11 (0x010b)", text)
+        self.assertIn("For the CPU: Emerald Rapids", text)
+        custom = {node.get("key"): node.text for node in root.findall("custom/value")}
+        self.assertEqual(
+            custom,
+            {
+                "LVFS::VersionFormat": "triplet",
+                "LVFS::UpdateProtocol": "com.intel.tdx-module",
+            },
+        )
+
+    def test_requires(self) -> None:
+        self.publisher.image()
+        seamldrs = "|".join(guid(f"TDX\\SEAMLDR&SERIES_{series}") for series in ["1.5", "2.0"])
+        expected = [
+            ("id", "ge", "2.0.20", "org.freedesktop.fwupd"),
+            ("firmware", "ge", "1.5.01", None),
+            ("firmware", None, None, seamldrs),
+        ]
+        self.assertEqual(self.requires(), expected)
+        strict = "|".join(guid(f"TDX\\SERIES_1.5&VER_1.5.{update}") for update in ["08", "13"])
+        self.assertEqual(
+            self.requires("--strict", "--fwupd-version=2.1.9"),
+            [
+                ("id", "ge", "2.1.9", "org.freedesktop.fwupd"),
+                *expected[1:],
+                ("firmware", None, None, strict),
+            ],
+        )
+
+    def test_requires_one_seamldr(self) -> None:
+        self.publisher.image()
+        self.publisher.map(release(min_seamldr_versions=["2.0.03"]))
+        expected = ("firmware", "ge", "2.0.03", guid("TDX\\SEAMLDR&SERIES_2.0"))
+        self.assertIn(expected, self.requires())
+
+    def test_one_id_for_each_release(self) -> None:
+        """LVFS merges the requirements of what has the same ID."""
+        self.publisher.image("1.5.08")
+        self.publisher.image("1.5.16")
+        self.publisher.map(release(), release(version="1.5.08"))
+        self.publisher()
+        ids = {
+            self.publisher.metainfo(version, fms).findtext("id")
+            for version in ["1.5.08", "1.5.16"]
+            for fms in ["806F0", "C06F0"]
+        }
+        self.assertEqual(len(ids), 4)
+
+    def test_header_version(self) -> None:
+        image = self.publisher.image("1.5.16", "--header-v1").read_bytes()
+        self.publisher("--header-version=0x100")
+        self.assertEqual((self.publisher.unpack() / "tdx_module_1.5.16.blob").read_bytes(), image)
+        self.refused("'0x300', expected 0x200 or 0x100", "--header-version=0x300")
+
+    def test_appstream(self) -> None:
+        if shutil.which("appstreamcli") is None:
+            self.skipTest("no appstreamcli")
+        self.publisher.image()
+        self.publisher("--issue=CVE-2025-12345", "--description=Fixes a bug that was bad.")
+        metainfo = self.publisher.unpack() / "tdx-module-1.5.16-806F0.metainfo.xml"
+        done = subprocess.run(
+            ["appstreamcli", "validate", "--no-net", metainfo],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_fwupd(self) -> None:
+        """fwupd's own parser, for the device on the mock host."""
+        self.publisher.image()
+        self.publisher()
+        bed = self.make_testbed("--cpu=0x806F8")
+        cabinet = str(self.publisher.output / "tdx-module-1.5.16.cab")
+        details = bed.json("get-details", cabinet)["Devices"][0]
+        self.assertEqual(details["Name"], "TDX Module")
+        self.assertEqual(details["Releases"][0]["Version"], "1.5.16")
+        self.assertEqual(details["Releases"][0]["Protocol"], "com.intel.tdx-module")
+
+    def test_real_images(self) -> None:
+        folder = real_images()
+        if folder is None:
+            self.skipTest("Intel's images are not here")
+        done = self.publisher.json(source=folder)
+        self.assertEqual(len(done["Releases"]), len(list(folder.glob("*.blob"))))
+        for entry in done["Releases"]:
+            image = (folder / f"tdx_module_{entry['Version']}.blob").read_bytes()
+            self.assertEqual(entry["Mrseam"], hashlib.sha384(image[2 * PAGE :]).hexdigest())
+            self.assertEqual(entry["Warnings"], [])
+
+
+class ReasonTest(PublishCase):
+    """`fwupdmgr get-details` says why a host is not offered a release."""
+
+    def reason(self, *mock_options: str) -> Optional[str]:
+        bed = self.make_testbed("--cpu=0x806F8", *mock_options)
+        cabinet = self.publisher.output / "tdx-module-1.5.16.cab"
+        devices = bed.json("get-details", str(cabinet))["Devices"]
+        bed.stop_daemon()
+        return next(dev for dev in devices if dev.get("Name") == "TDX Module").get("UpdateError")
+
+    def test_seamldr_alternatives(self) -> None:
+        """One of several P-SEAMLDRs will do, each from an update on."""
+        self.publisher.image()
+        self.publisher.map(release(min_seamldr_versions=["1.5.06", "2.0.14"]))
+        self.publisher()
+        for seamldr in ["1.5.06", "1.5.10", "2.0.14", "2.0.20"]:
+            with self.subTest(seamldr=seamldr):
+                self.assertIsNone(self.reason(f"--seamldr={seamldr}"))
+        for seamldr in ["1.5.05", "2.0.02", "2.0.13"]:
+            with self.subTest(seamldr=seamldr):
+                reason = self.reason(f"--seamldr={seamldr}")
+                self.assertIn("Not compatible with P-SEAMLDR", reason)
+        for seamldr in ["1.6.00", "2.1.00"]:
+            with self.subTest(seamldr=seamldr):
+                self.assertIn("No other device", self.reason(f"--seamldr={seamldr}"))
+
+    def test_seamldr_single(self) -> None:
+        self.publisher.image()
+        self.publisher.map(release(min_seamldr_versions=["2.0.03"]))
+        self.publisher()
+        self.assertIsNone(self.reason("--seamldr=2.0.03"))
+        self.assertEqual(
+            self.reason("--seamldr=2.0.02"),
+            "Not compatible with P-SEAMLDR version 2.0.02, requires >= 2.0.03",
+        )
+
+    def test_running(self) -> None:
+        self.publisher.image()
+        self.publisher.map(release(min_module_version_for_td_preserving="1.5.08"))
+        self.publisher()
+        self.assertIsNone(self.reason("--running=1.5.08"))
+        self.assertEqual(
+            self.reason("--running=1.5.06"),
+            "Not compatible with firmware version 1.5.06, requires >= 1.5.08",
+        )
+
+    def test_strict(self) -> None:
+        self.publisher.image()
+        self.publisher("--strict")
+        self.assertIsNone(self.reason("--running=1.5.13"))
+        self.assertIn("No other device", self.reason("--running=1.5.09"))
+
+
+class RefuseTest(PublishCase):
+    """What is not published, with nothing written."""
+
+    def test_images(self) -> None:
+        good = self.publisher.image("1.5.08").read_bytes()
+        self.publisher.map(release(), release(version="1.5.08"), release(version="2.0.08"))
+        cases = {
+            "a flipped bit of the module": good[:-1] + bytes([good[-1] ^ 1]),
+            "a flipped bit of the sigstruct": good[: PAGE + 30]
+            + bytes([good[PAGE + 30] ^ 1])
+            + good[PAGE + 31 :],
+            "no module": good[: 2 * PAGE],
+            "nothing": b"",
+            "too long": good + bytes(600 * PAGE),
+        }
+        image = self.publisher.image("1.5.16")
+        for name, data in cases.items():
+            with self.subTest(name=name):
+                image.write_bytes(data)
+                self.refused(f"{image} is not published: ")
+
+    def test_rules_of_a_host(self) -> None:
+        image = self.publisher.image("1.5.16", "--debug")
+        self.refused(f"{image} is not published: The image is debug-signed")
+        image = self.publisher.image("1.5.16", "--embed-version")
+        self.publisher.map(release(version="1.5.20"))
+        wrong = image.rename(image.with_name("tdx_module_1.5.20.blob"))
+        self.refused(f"{wrong} is not published: The release is 1.5.20, but its image is")
+        wrong.unlink()
+        self.publisher.map(release())
+        image = self.publisher.image("1.5.16", "--date=20251301")
+        self.refused("the date in the sigstruct is 20251301")
+        self.publisher.image("1.5.16")
+        self.publisher.quirk.write_text("", encoding="utf-8")
+        self.refused("is not published: The image is signed with the key")
+
+    def test_maps(self) -> None:
+        self.publisher.image()
+        cases = {
+            "{": "failed to read the compatibility map",
+            "[]": "has no list tdx_module_releases",
+            '{"tdx_module_releases": 1}': "has no list tdx_module_releases",
+            '{"tdx_module_releases": [1]}': "release unknown (number 1): is not an object",
+            '{"tdx_module_releases": [{}]}': "release unknown (number 1): version has no version",
+            '{"tdx_module_releases": [{"version": 1.5}]}': "expected a text such as",
+        }
+        entries = {
+            "min_module_version_for_td_preserving has no version": release(
+                min_module_version_for_td_preserving=None
+            ),
+            "version is '1.5', expected three numbers": release(
+                min_module_version_for_td_preserving="1.5"
+            ),
+            "min_seamldr_versions is not a list": release(min_seamldr_versions="1.5.00"),
+            "min_seamldr_versions is empty": release(min_seamldr_versions=[]),
+            "two versions of the same series as 1.5.06": release(
+                min_seamldr_versions=["1.5.00", "1.5.06"]
+            ),
+            "strict_compat_versions has no version": release(strict_compat_versions=[None]),
+        }
+        for reason, entry in entries.items():
+            cases[json.dumps({"tdx_module_releases": [entry]})] = reason
+        cases[json.dumps({"tdx_module_releases": [release(), release(version="1.5.016")]})] = (
+            "release 1.5.016 is listed twice"
+        )
+        for text, reason in cases.items():
+            with self.subTest(text=text):
+                self.publisher.map_text(text)
+                self.refused(reason)
+
+    def test_arguments(self) -> None:
+        image = self.publisher.image()
+        other = image.rename(image.with_name("module.blob"))
+        map_fn = self.publisher.checkout / "mapping_file.json"
+        self.refused("give it with --release-version", "--map", map_fn, source=other)
+        self.refused("give it with --map", "--release-version=1.5.16", source=other)
+        self.refused("has no images, expected files such as")
+        self.refused("for a single image", "--release-version=1.5.16")
+        self.refused("the urgency is 'soon'", "--urgency=soon")
+        self.refused("the issue is 'bug'", "--issue=bug")
+        self.refused("both --certificate and --key", "--key=none.pem")
+        self.publisher("--map", map_fn, "--release-version=1.5.16", source=other)
+        self.assertEqual(self.publisher.files(), ["tdx-module-1.5.16.cab"])
+
+    def test_disk_full(self) -> None:
+        """What was there before is still there, and nothing else."""
+        reason = skip_reason()
+        if reason is not None:
+            self.skipTest(reason)
+        self.publisher.image("1.5.08", "--pages=8")
+        self.publisher.image("1.5.16", "--pages=8")
+        self.publisher.output.mkdir()
+        run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", self.publisher.output)
+        self.addCleanup(run, "umount", self.publisher.output)
+        self.publisher()
+        cabinet = self.publisher.output / "tdx-module-1.5.16.cab"
+        before = cabinet.read_bytes()
+        self.publisher.map(release(), release(version="1.5.08"))
+        self.refused("No space left on device", "--urgency=high")
+        self.assertEqual(cabinet.read_bytes(), before)
+
+
+class ReportTest(PublishCase):
+    """What the publisher is told."""
+
+    def warning(self, expected: str) -> None:
+        done = self.publisher()
+        self.assertIn(f"warning: {expected}", done.stderr)
+        warnings = self.publisher.json()["Releases"][0]["Warnings"]
+        self.assertIn(expected, " ".join(warnings))
+
+    def test_known_as_another(self) -> None:
+        image = self.publisher.image()
+        mrseam = hashlib.sha384(image.read_bytes()[2 * PAGE :]).hexdigest()
+        with self.publisher.quirk.open("a", encoding="utf-8") as quirk:
+            quirk.write(f"[TDX\\SERIES_1.5&VER_1.5.13]\nTdxModuleMrseam = {mrseam}\n")
+        self.warning(f"{image} is published as TDX module 1.5.16, but has the MRSEAM of 1.5.13")
+
+    def test_impossible_minimum(self) -> None:
+        self.publisher.image()
+        self.publisher.map(release(min_module_version_for_td_preserving="1.4.01"))
+        self.warning("the map lets TDX module 1.5.16 follow 1.4.01 or later, which no host can")
+
+    def test_seamldr_too_old_for_image(self) -> None:
+        self.publisher.map(release(version="2.0.08"))
+        self.publisher.image("2.0.08", "--embed-version", "--cpu=0xA06D0")
+        self.warning("the map lets P-SEAMLDR 1.5.00 load TDX module 2.0.08, but the image needs")
+
+    def test_skipped(self) -> None:
+        self.publisher.image("1.5.08")
+        self.publisher.image("1.5.13")
+        self.publisher.image("1.5.16")
+        self.publisher.map(
+            release(), release(version="1.5.08", strict_compat_versions=[]), release(version="1.5.20")
+        )
+        done = self.publisher.json("--strict")
+        self.assertEqual([entry["Version"] for entry in done["Releases"]], ["1.5.16"])
+        reasons = {entry["Version"]: entry["Reason"] for entry in done["Skipped"]}
+        self.assertEqual(set(reasons), {"1.5.08", "1.5.13", "1.5.20"})
+        self.assertIn("strictly compatible", reasons["1.5.08"])
+        self.assertIn("the map does not have it", reasons["1.5.13"])
+        self.assertIn("no image", reasons["1.5.20"])
+
+    def test_first_edition_of_the_map(self) -> None:
+        self.publisher.image()
+        self.publisher.map(release(strict_compat_versions=None))
+        self.publisher()
+        self.refused("--strict needs a newer edition", "--strict")
+
+    def test_json(self) -> None:
+        self.publisher.image()
+        entry = self.publisher.json()["Releases"][0]
+        cabinet = self.publisher.output / "tdx-module-1.5.16.cab"
+        self.assertEqual(entry["Filename"], str(cabinet))
+        self.assertEqual(entry["Sha256"], sha256(cabinet.read_bytes()))
+        self.assertEqual(entry["Series"], "1.5")
+        self.publisher.map_text("")
+        error = self.publisher.json(check=1)["Error"]["Message"]
+        self.assertIn("mapping_file.json", error)
+
+    def test_reproducible(self) -> None:
+        self.publisher.image()
+        first = self.publisher.json()["Releases"][0]["Sha256"]
+        self.assertEqual(self.publisher.json()["Releases"][0]["Sha256"], first)
+
+
+if __name__ == "__main__":
+    main()
