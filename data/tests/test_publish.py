@@ -5,9 +5,11 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
+import unittest
 from pathlib import Path
 from typing import List, Optional
 from xml.etree import ElementTree
@@ -405,6 +407,34 @@ class RefuseTest(PublishCase):
         self.publisher.map(release(), release(version="1.5.08"))
         self.refused("No space left on device", "--urgency=high")
         self.assertEqual(cabinet.read_bytes(), before)
+
+
+class CompletionTest(unittest.TestCase):
+    """What bash offers after a tab."""
+
+    LIBRARY = Path("/usr/share/bash-completion/bash_completion")
+
+    def complete(self, *words: str) -> List[str]:
+        line = " ".join(["tdx-module-cabinet", *words])
+        script = f"""
+            shopt -s extglob
+            . {self.LIBRARY}
+            . {SOURCE}/contrib/lvfs/tdx-module-cabinet.bash
+            COMP_WORDS=(tdx-module-cabinet "$@") COMP_CWORD=$# COMP_LINE='{line}' COMP_POINT={len(line)}
+            _tdx_module_cabinet {TOOL} 2>/dev/null
+            printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+        return run("bash", "-c", script, "bash", *words).split()
+
+    def test_completion(self) -> None:
+        if not self.LIBRARY.exists():
+            self.skipTest("no bash-completion")
+        self.assertEqual(self.complete("m"), ["mirror"])
+        self.assertEqual(self.complete("build", "--he"), ["--help", "--header-version="])
+        self.assertEqual(self.complete("build", "--urgency", ""), ["low", "medium", "high", "critical"])
+        options = self.complete("build", "--")
+        for option in re.findall(r"^  (--[a-z-]+=?)", run(TOOL, "--help"), re.MULTILINE):
+            self.assertIn(option, options)
 
 
 class ReportTest(PublishCase):
