@@ -193,31 +193,28 @@ lvfs_cabinet_get_key(const LvfsCabinet *self, const LvfsSigner *signer)
 	return g_strndup(g_checksum_get_string(checksum), 16);
 }
 
-static gboolean
-lvfs_cabinet_has_file(FuFirmware *cab, const gchar *name, GBytes *expected)
+static GBytes *
+lvfs_cabinet_get_file(FuFirmware *cab, const gchar *name)
 {
 	g_autoptr(FuFirmware) img = fu_firmware_get_image_by_id(cab, name, NULL);
-	g_autoptr(GBytes) blob = NULL;
-
-	if (img == NULL)
-		return FALSE;
-	blob = fu_firmware_get_bytes(img, NULL);
-	return blob != NULL && (expected == NULL || g_bytes_equal(blob, expected));
+	return img != NULL ? fu_firmware_get_bytes(img, NULL) : NULL;
 }
 
 /**
  * lvfs_cabinet_matches:
  * @self: a #LvfsCabinet
+ * @signer: who signs it
  * @blob: the contents of a .cab file that was made before
  *
- * Checks if a cabinet is still what it was made from, and has signatures.
+ * Checks if a cabinet is still what it was made from, and what the signer has signed.
  *
  * Returns: %TRUE if it need not be made again
  **/
 gboolean
-lvfs_cabinet_matches(const LvfsCabinet *self, GBytes *blob)
+lvfs_cabinet_matches(const LvfsCabinet *self, const LvfsSigner *signer, GBytes *blob)
 {
 	g_autoptr(FuCabFirmware) cab = fu_cab_firmware_new();
+	g_autoptr(GBytes) jcat = NULL;
 
 	if (!fu_firmware_parse_bytes(FU_FIRMWARE(cab),
 				     blob,
@@ -225,10 +222,15 @@ lvfs_cabinet_matches(const LvfsCabinet *self, GBytes *blob)
 				     FU_FIRMWARE_PARSE_FLAG_CACHE_BLOB,
 				     NULL))
 		return FALSE;
+	jcat = lvfs_cabinet_get_file(FU_FIRMWARE(cab), LVFS_CABINET_JCAT_NAME);
+	if (jcat == NULL)
+		return FALSE;
 	for (guint i = 0; i < self->files->len; i++) {
 		LvfsCabinetFile *file = g_ptr_array_index(self->files, i);
-		if (!lvfs_cabinet_has_file(FU_FIRMWARE(cab), file->name, file->blob))
+		g_autoptr(GBytes) found = lvfs_cabinet_get_file(FU_FIRMWARE(cab), file->name);
+		if (found == NULL || !g_bytes_equal(found, file->blob) ||
+		    !lvfs_signer_has_signed(signer, jcat, file->name, file->blob))
 			return FALSE;
 	}
-	return lvfs_cabinet_has_file(FU_FIRMWARE(cab), LVFS_CABINET_JCAT_NAME, NULL);
+	return TRUE;
 }

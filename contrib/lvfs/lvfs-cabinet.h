@@ -34,6 +34,7 @@ lvfs_cabinet_write(const LvfsCabinet *self,
 gchar *
 lvfs_cabinet_get_key(const LvfsCabinet *self, const LvfsSigner *signer) G_GNUC_NON_NULL(1, 2);
 gboolean
-lvfs_cabinet_matches(const LvfsCabinet *self, GBytes *blob) G_GNUC_NON_NULL(1, 2);
+lvfs_cabinet_matches(const LvfsCabinet *self, const LvfsSigner *signer, GBytes *blob)
+    G_GNUC_NON_NULL(1, 2, 3);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LvfsCabinet, lvfs_cabinet_free)

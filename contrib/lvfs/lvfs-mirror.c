@@ -73,6 +73,24 @@ lvfs_mirror_lock(LvfsMirror *self, GError **error)
 	return TRUE;
 }
 
+/* also what a run that was killed has left; fwupd looks for the new edition of a mirror in the file
+ * system when the old one is removed */
+static void
+lvfs_mirror_remove_others(LvfsMirror *self, const gchar *edition)
+{
+	const gchar *basename;
+	g_autoptr(GDir) dir = g_dir_open(self->path, 0, NULL);
+
+	while (dir != NULL && (basename = g_dir_read_name(dir)) != NULL) {
+		g_autofree gchar *path = g_build_filename(self->path, basename, NULL);
+		if (!g_str_has_prefix(basename, LVFS_MIRROR_EDITION) &&
+		    !g_str_has_prefix(basename, LVFS_OUTPUT_PREFIX))
+			continue;
+		if (g_strcmp0(basename, edition) != 0)
+			lvfs_output_remove_folder(path);
+	}
+}
+
 /**
  * lvfs_mirror_new:
  * @path: a folder; it is made if there is none
@@ -110,6 +128,7 @@ lvfs_mirror_new(const gchar *path, const gchar *base_uri, const LvfsSigner *sign
 	target = g_file_read_link(link, NULL);
 	if (target != NULL)
 		self->current = g_build_filename(self->path, target, NULL);
+	lvfs_mirror_remove_others(self, target);
 	return g_steal_pointer(&self);
 }
 
@@ -184,7 +203,7 @@ lvfs_mirror_add(LvfsMirror *self,
 	entry->release = release;
 	entry->filename = g_strdup_printf("tdx-module-%s-%s.cab", release->version, key);
 	blob = lvfs_mirror_read_current(self, entry->filename);
-	entry->kept = blob != NULL && lvfs_cabinet_matches(cabinet, blob);
+	entry->kept = blob != NULL && lvfs_cabinet_matches(cabinet, self->signer, blob);
 	if (entry->kept) {
 		if (!lvfs_output_link(output, entry->filename, self->current, error))
 			return NULL;
@@ -314,9 +333,10 @@ static gboolean
 lvfs_mirror_is_same(LvfsMirror *self, GPtrArray *entries, GBytes *metadata)
 {
 	g_autoptr(GBytes) metadata_old = lvfs_mirror_read_current(self, LVFS_MIRROR_METADATA);
+	g_autoptr(GBytes) sig_old = lvfs_mirror_read_current(self, LVFS_MIRROR_METADATA_SIG);
 
-	if (metadata_old == NULL || !g_bytes_equal(metadata, metadata_old) ||
-	    lvfs_mirror_get_signed_at(self) == 0)
+	if (metadata_old == NULL || !g_bytes_equal(metadata, metadata_old) || sig_old == NULL ||
+	    !lvfs_signer_has_signed(self->signer, sig_old, LVFS_MIRROR_METADATA, metadata))
 		return FALSE;
 	for (guint i = 0; i < entries->len; i++) {
 		LvfsMirrorEntry *entry = g_ptr_array_index(entries, i);
@@ -347,24 +367,6 @@ lvfs_mirror_switch(LvfsMirror *self, const gchar *edition, GError **error)
 	return TRUE;
 }
 
-/* also what a run that was killed has left; fwupd looks for the new edition of a mirror in the file
- * system when the old one is removed */
-static void
-lvfs_mirror_remove_others(LvfsMirror *self, const gchar *edition)
-{
-	const gchar *basename;
-	g_autoptr(GDir) dir = g_dir_open(self->path, 0, NULL);
-
-	while (dir != NULL && (basename = g_dir_read_name(dir)) != NULL) {
-		g_autofree gchar *path = g_build_filename(self->path, basename, NULL);
-		if (!g_str_has_prefix(basename, LVFS_MIRROR_EDITION) &&
-		    !g_str_has_prefix(basename, LVFS_OUTPUT_PREFIX))
-			continue;
-		if (g_strcmp0(basename, edition) != 0)
-			lvfs_output_remove_folder(path);
-	}
-}
-
 static gboolean
 lvfs_mirror_write_conf(LvfsMirror *self, GError **error)
 {
@@ -382,11 +384,14 @@ lvfs_mirror_write_conf(LvfsMirror *self, GError **error)
 					error);
 }
 
+/* never the name of the edition that clients see, although that may be from the same second */
 static gchar *
 lvfs_mirror_build_edition(void)
 {
+	g_autofree gchar *random = g_strdup_printf("%08x", g_random_int());
+	g_autofree gchar *format = g_strconcat(LVFS_MIRROR_EDITION "%Y%m%dT%H%M%SZ-", random, NULL);
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-	return g_date_time_format(now, LVFS_MIRROR_EDITION "%Y%m%dT%H%M%SZ");
+	return g_date_time_format(now, format);
 }
 
 /**

@@ -10,116 +10,17 @@
 #include "lvfs-requires.h"
 
 /*
- * What the map says in the words of fwupd. All requirements of a component have to hold, so each
- * alternative has to be within one of them.
+ * What the map says in the words of fwupd. All requirements of a component have to hold, so what is
+ * an "or" in the map has to be within one of them: a list of `pattern=version|...`, of which the
+ * first counts that matches the version of the device. The last has no pattern, and no version
+ * meets it.
  */
 
-/* versions are written with two digits, so there is no update beyond */
-#define LVFS_REQUIRES_UPDATE_MAX 99
+#define LVFS_REQUIRES_NEVER "65535.0.0"
 
-static gchar *
-lvfs_requires_join_guids(GPtrArray *instance_ids)
-{
-	g_autoptr(GPtrArray) guids = g_ptr_array_new_with_free_func(g_free);
-	for (guint i = 0; i < instance_ids->len; i++) {
-		const gchar *instance_id = g_ptr_array_index(instance_ids, i);
-		g_ptr_array_add(guids, fwupd_guid_hash_string(instance_id));
-	}
-	return fu_strjoin("|", guids);
-}
-
-/* a series without a comparison of versions is enough where any update of it will do */
 static void
-lvfs_requires_add_any(XbBuilderNode *requires, GPtrArray *instance_ids)
+lvfs_requires_add_firmware(XbBuilderNode *requires, const gchar *guid, const gchar *version)
 {
-	g_autofree gchar *guids = lvfs_requires_join_guids(instance_ids);
-	xb_builder_node_insert_text(requires, "firmware", guids, NULL);
-}
-
-static gboolean
-lvfs_requires_get_update(const gchar *version, guint64 *update, GError **error)
-{
-	g_auto(GStrv) split = g_strsplit(version, ".", -1);
-	if (!fu_strtoull(split[2],
-			 update,
-			 0,
-			 LVFS_REQUIRES_UPDATE_MAX,
-			 FU_INTEGER_BASE_10,
-			 error)) {
-		g_prefix_error(error, "P-SEAMLDR version %s: ", version);
-		return FALSE;
-	}
-	return TRUE;
-}
-
-/* fwupd splits at each bar, so there is no "or": say of each older version that it is not that one
- */
-static gchar *
-lvfs_requires_build_regex(const gchar *series, guint64 update)
-{
-	guint tens = update / 10;
-	guint ones = update % 10;
-	g_auto(GStrv) split = g_strsplit(series, ".", -1);
-	g_autofree gchar *prefix = g_strdup_printf("(?!%s\\.%s\\.0*", split[0], split[1]);
-	g_autoptr(GString) str = g_string_new("^");
-
-	if (tens > 0)
-		g_string_append_printf(str, "%s[0-9]$)", prefix);
-	if (tens > 1)
-		g_string_append_printf(str, "%s[1-%u][0-9]$)", prefix, tens - 1);
-	if (ones > 0 && tens == 0)
-		g_string_append_printf(str, "%s[0-%u]$)", prefix, ones - 1);
-	if (ones > 0 && tens > 0)
-		g_string_append_printf(str, "%s%u[0-%u]$)", prefix, tens, ones - 1);
-	return g_string_free(g_steal_pointer(&str), FALSE);
-}
-
-static gboolean
-lvfs_requires_add_seamldr_minimum(XbBuilderNode *requires, const gchar *version, GError **error)
-{
-	guint64 update = 0;
-	g_autofree gchar *guid = fwupd_guid_hash_string("TDX\\SEAMLDR");
-	g_autofree gchar *regex = NULL;
-	g_autofree gchar *series = NULL;
-
-	if (!lvfs_requires_get_update(version, &update, error))
-		return FALSE;
-	if (update == 0)
-		return TRUE;
-	series = fu_tdx_preflight_version_to_series(version, error);
-	if (series == NULL)
-		return FALSE;
-	regex = lvfs_requires_build_regex(series, update);
-	xb_builder_node_insert_text(requires,
-				    "firmware",
-				    guid,
-				    "compare",
-				    "regex",
-				    "version",
-				    regex,
-				    NULL);
-	return TRUE;
-}
-
-static gchar *
-lvfs_requires_build_seamldr_id(const gchar *version, GError **error)
-{
-	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version, error);
-	if (series == NULL)
-		return NULL;
-	return g_strdup_printf("TDX\\SEAMLDR&SERIES_%s", series);
-}
-
-/* the usual form, which fwupd explains best when it is not met */
-static gboolean
-lvfs_requires_add_seamldr_single(XbBuilderNode *requires, const gchar *version, GError **error)
-{
-	g_autofree gchar *guid = NULL;
-	g_autofree gchar *instance_id = lvfs_requires_build_seamldr_id(version, error);
-
-	if (instance_id == NULL)
-		return FALSE;
-	guid = fwupd_guid_hash_string(instance_id);
 	xb_builder_node_insert_text(requires,
 				    "firmware",
 				    guid,
@@ -128,55 +29,39 @@ lvfs_requires_add_seamldr_single(XbBuilderNode *requires, const gchar *version, 
 				    "version",
 				    version,
 				    NULL);
-	return TRUE;
 }
 
-/* there is one P-SEAMLDR: it has to be of one of the series, and if of this one, then not older */
-static gboolean
-lvfs_requires_add_seamldr_any(XbBuilderNode *requires, GPtrArray *versions, GError **error)
-{
-	g_autoptr(GPtrArray) instance_ids = g_ptr_array_new_with_free_func(g_free);
-
-	for (guint i = 0; i < versions->len; i++) {
-		gchar *instance_id =
-		    lvfs_requires_build_seamldr_id(g_ptr_array_index(versions, i), error);
-		if (instance_id == NULL)
-			return FALSE;
-		g_ptr_array_add(instance_ids, instance_id);
-	}
-	lvfs_requires_add_any(requires, instance_ids);
-	for (guint i = 0; i < versions->len; i++) {
-		if (!lvfs_requires_add_seamldr_minimum(requires,
-						       g_ptr_array_index(versions, i),
-						       error))
-			return FALSE;
-	}
-	return TRUE;
-}
-
+/* of its own series the P-SEAMLDR must not be older than the one in the map */
 static gboolean
 lvfs_requires_add_seamldr(XbBuilderNode *requires, const LvfsRelease *release, GError **error)
 {
-	GPtrArray *versions = release->map->seamldrs;
-	if (versions->len == 1)
-		return lvfs_requires_add_seamldr_single(requires,
-							g_ptr_array_index(versions, 0),
-							error);
-	return lvfs_requires_add_seamldr_any(requires, versions, error);
+	g_autofree gchar *guid = fwupd_guid_hash_string("TDX\\SEAMLDR");
+	g_autoptr(GString) str = g_string_new(NULL);
+
+	for (guint i = 0; i < release->map->seamldrs->len; i++) {
+		const gchar *version = g_ptr_array_index(release->map->seamldrs, i);
+		g_autofree gchar *series = fu_tdx_preflight_version_to_series(version, error);
+		if (series == NULL)
+			return FALSE;
+		g_string_append_printf(str, "%s.*=%s|", series, version);
+	}
+	g_string_append(str, LVFS_REQUIRES_NEVER);
+	lvfs_requires_add_firmware(requires, guid, str->str);
+	return TRUE;
 }
 
-/* the running TDX module has a GUID of its own for the exact version */
+/* a GUID of the exact version would not do: fwupd looks for it before the device is in its list */
 static void
 lvfs_requires_add_strict(XbBuilderNode *requires, const LvfsRelease *release)
 {
-	g_autoptr(GPtrArray) instance_ids = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GString) str = g_string_new(NULL);
 
 	for (guint i = 0; i < release->map->strict_from->len; i++) {
 		const gchar *version = g_ptr_array_index(release->map->strict_from, i);
-		g_ptr_array_add(instance_ids,
-				g_strdup_printf("TDX\\SERIES_%s&VER_%s", release->series, version));
+		g_string_append_printf(str, "%s=%s|", version, version);
 	}
-	lvfs_requires_add_any(requires, instance_ids);
+	g_string_append(str, LVFS_REQUIRES_NEVER);
+	lvfs_requires_add_firmware(requires, NULL, str->str);
 }
 
 /**
@@ -206,14 +91,9 @@ lvfs_requires_build(XbBuilderNode *requires,
 				    "version",
 				    options->fwupd_version,
 				    NULL);
-	xb_builder_node_insert_text(requires,
-				    "firmware",
-				    NULL,
-				    "compare",
-				    "ge",
-				    "version",
-				    release->map->min_version,
-				    NULL);
+	/* fwupd wants to be told that there are patterns */
+	xb_builder_node_insert_text(requires, "client", "id-requirement-glob", NULL);
+	lvfs_requires_add_firmware(requires, NULL, release->map->min_version);
 	if (!lvfs_requires_add_seamldr(requires, release, error))
 		return FALSE;
 	if (options->strict)

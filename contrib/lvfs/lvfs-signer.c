@@ -232,6 +232,43 @@ lvfs_signer_sign(const LvfsSigner *self,
 }
 
 /**
+ * lvfs_signer_has_signed:
+ * @self: a #LvfsSigner
+ * @jcat: the contents of a jcat file
+ * @id: the name of the file that is signed
+ * @blob: its contents
+ *
+ * Checks what was signed before, as hosts do.
+ *
+ * Returns: %TRUE if hosts that trust this signer would take it
+ **/
+gboolean
+lvfs_signer_has_signed(const LvfsSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
+{
+	JcatEngine *engine;
+	g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_bytes(jcat);
+	g_autoptr(GPtrArray) results = NULL;
+	g_autoptr(JcatContext) context = jcat_context_new();
+	g_autoptr(JcatFile) jcat_file = jcat_file_new();
+	g_autoptr(JcatItem) item = NULL;
+
+	if (!jcat_file_import_stream(jcat_file, stream, JCAT_IMPORT_FLAG_NONE, NULL, NULL))
+		return FALSE;
+	item = jcat_file_get_item_by_id(jcat_file, id, NULL);
+	engine = jcat_context_get_engine(context, JCAT_BLOB_KIND_PKCS7, NULL);
+	if (item == NULL || engine == NULL ||
+	    !jcat_engine_add_public_key_raw(engine, self->certificate, NULL))
+		return FALSE;
+	results = jcat_context_verify_item(context,
+					   blob,
+					   item,
+					   JCAT_VERIFY_FLAG_REQUIRE_CHECKSUM |
+					       JCAT_VERIFY_FLAG_REQUIRE_SIGNATURE,
+					   NULL);
+	return results != NULL;
+}
+
+/**
  * lvfs_signer_export:
  * @jcat_file: with all signatures
  * @error: (nullable): optional return location for an error

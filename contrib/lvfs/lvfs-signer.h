@@ -34,6 +34,9 @@ lvfs_signer_sign(const LvfsSigner *self,
 		 const gchar *id,
 		 GBytes *blob,
 		 GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
+gboolean
+lvfs_signer_has_signed(const LvfsSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
+    G_GNUC_NON_NULL(1, 2, 3, 4);
 GBytes *
 lvfs_signer_export(JcatFile *jcat_file, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1);

@@ -23,18 +23,40 @@ class GuestsTest(TestbedCase):
     def test_message(self) -> None:
         bed = self.bed(3)
         self.assertIn("TDs running: 3", bed.device()["Summary"])
-        self.assertIn("3 TDs were running", bed.fwupdmgr("update", check=0).stdout)
+        self.assertIn("TDs that keep running: 3", bed.fwupdmgr("update", check=0).stdout)
         self.assertEqual(bed.device()["Version"], "1.5.16")
+
+    def test_again(self) -> None:
+        """After an update with TDs the next release is offered, and says the same."""
+        bed = self.bed(3)
+        bed.fwupdmgr("update", check=0)
+        bed.mock.set(install_version="1.5.20", tds="2")
+        image = bed.image("newer.bin", "--version=1.5.20", "--svn=0x010c")
+        bed.cabinet(image, "1.5.20", ["806F0"])
+        self.assertIn("TDs that keep running: 2", bed.fwupdmgr("update", check=0).stdout)
+        self.assertEqual(bed.device()["Version"], "1.5.20")
+
+    def test_nobody_is_there(self) -> None:
+        """The client is gone before it can be told: that does not make a failure of a success."""
+        bed = self.bed(3)
+        bed.mock.set(phase_ms="1000")
+        client = bed.start_update()
+        bed.wait_for(lambda: "status: preparing" in bed.mock.log(), "the upload")
+        client.kill()
+        client.communicate()
+        bed.wait_for(lambda: bed.mock.attr("version") == "1.5.16", "the new version")
+        bed.wait_for(lambda: bed.history(), "the history")
+        bed.wait_for(lambda: bed.history()[0]["UpdateState"] == 2, "the success")
 
     def test_no_guests(self) -> None:
         bed = self.bed(0, "true")
         self.assertIn("TDs running: 0", bed.device()["Summary"])
-        self.assertNotIn("TDs were running", bed.fwupdmgr("update", check=0).stdout)
+        self.assertNotIn("TDs that keep running", bed.fwupdmgr("update", check=0).stdout)
         self.assertEqual(bed.device()["Version"], "1.5.16")
 
     def test_required(self) -> None:
         bed = self.bed(3, "true")
-        self.assertIn("3 TDs are running, and RequireNoGuests=true", bed.device()["UpdateError"])
+        self.assertIn("TDs running: 3, and RequireNoGuests=true", bed.device()["UpdateError"])
         bed.fwupdmgr("update")
         self.assertEqual(bed.mock.writes()["uploads"], 0)
         bed.mock.set(tds="0")
@@ -45,14 +67,14 @@ class GuestsTest(TestbedCase):
     def test_started_meanwhile(self) -> None:
         bed = self.bed(0, "true")
         bed.mock.set(tds="1")
-        self.assertIn("1 TDs are running", bed.fwupdmgr("update", check=1).stdout)
+        self.assertIn("TDs running: 1, and", bed.fwupdmgr("update", check=1).stdout)
         self.assertEqual(bed.mock.writes()["uploads"], 0)
 
     def test_mistake(self) -> None:
         """A value that means nothing must not let an update through."""
         bed = self.bed(3, "yes")
         self.assertIn("RequireNoGuests is 'yes'", bed.daemon_log())
-        self.assertIn("3 TDs are running", bed.device()["UpdateError"])
+        self.assertIn("TDs running: 3, and", bed.device()["UpdateError"])
 
     def test_modify_config(self) -> None:
         bed = self.bed(0)

@@ -1,0 +1,359 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The releases that the real daemon offers to every kind of host, against the oracle."""
+
+import functools
+import hashlib
+import itertools
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import choose_oracle as oracle
+from cabinet import BUILD, SOURCE, make_image, real_images, run, signer_of
+from choose_oracle import INTEL, MADE_UP, Host, Release
+from testbed import Testbed, TestbedCase, main
+
+import gi
+
+gi.require_version("Gio", "2.0")
+from gi.repository import Gio, GLib  # pylint: disable=wrong-import-position
+
+TOOL = BUILD / "contrib/lvfs/tdx-module-cabinet"
+NOTHING_TO_DO = 2  # exit status of fwupdmgr
+FLAG_UPDATABLE = 1 << 1
+FLAG_SUPPORTED = 1 << 5
+MODULE_OFFSET = 2 * 4096  # after the header and the sigstruct
+
+# as on a real host, where the CPU is a device too: fwupd makes it the parent of the others
+CONFIG = "DisabledPlugins=uefi_capsule;uefi_dbx"
+
+# one that is older than all of a series, one that nobody knows, and others that are not in the map
+RUNNING = [r.version for r in INTEL] + ["1.5.00", "1.5.10", "1.5.99", "2.0.01", "2.0.10", "2.5.00"]
+LOADERS = [None, "1.5.00", "1.5.06", "1.6.00", "2.0.00", "2.0.03", "2.1.00"]
+
+# from Intel's images; those of later releases are made up, like everything else in these images
+SVNS = {
+    **{"1.5.01": 0x0104, "1.5.05": 0x0105, "1.5.06": 0x0106, "1.5.08": 0x0107, "1.5.09": 0x0108},
+    **{"1.5.13": 0x010A, "1.5.16": 0x010B, "1.5.20": 0x010C, "1.5.24": 0x010D, "1.5.25": 0x010D},
+    **{"1.5.28": 0x010E, "1.5.34": 0x010F, "2.0.02": 0x0303, "2.0.04": 0x0304, "2.0.05": 0x0304},
+    **{"2.0.08": 0x0305, "2.0.12": 0x0306, "2.0.14": 0x0307, "2.0.16": 0x0308, "2.0.18": 0x0309},
+}
+
+
+class Publication(NamedTuple):
+    """What was made from one map."""
+
+    releases: Tuple[Release, ...]
+    strict: bool = False
+
+
+@functools.lru_cache(maxsize=None)
+def work_folder() -> tempfile.TemporaryDirectory:
+    """Kept until the end, as images and cabinets are the same for all tests."""
+    return tempfile.TemporaryDirectory(prefix="tdx-choose-")
+
+
+@functools.lru_cache(maxsize=None)
+def make_checkout() -> Path:
+    """A folder like Intel's repository, with images for the same CPUs."""
+    folder = Path(work_folder().name) / "checkout"
+    for release in INTEL:
+        series = folder / "joined_files" / release.version.rpartition(".")[0]
+        series.mkdir(parents=True, exist_ok=True)
+        options = [f"--version={release.version}", "--pages=1", f"--svn={SVNS[release.version]:#x}"]
+        options += [f"--cpu={cpu:#x}" for cpu in release.cpus]
+        if release.version.startswith("2."):
+            options.append("--embed-version")
+        make_image(series / f"tdx_module_{release.version}.blob", *options)
+    (folder / "mapping_file.json").write_text(json.dumps(oracle.to_map(INTEL)), encoding="utf-8")
+    return folder
+
+
+def image_of(version: str) -> Path:
+    series = version.rpartition(".")[0]
+    return make_checkout() / "joined_files" / series / f"tdx_module_{version}.blob"
+
+
+@functools.lru_cache(maxsize=None)
+def make_version_map() -> Path:
+    """For the mock host: most images do not say which version they are."""
+    path = Path(work_folder().name) / "versions"
+    lines = []
+    for release in INTEL:
+        module = image_of(release.version).read_bytes()[MODULE_OFFSET:]
+        lines.append(f"{hashlib.sha384(module).hexdigest()} {release.version}\n")
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+@functools.lru_cache(maxsize=None)
+def publish(publication: Publication) -> Path:
+    """Runs the tool for publishers; gives the folder with the cabinets."""
+    folder = Path(tempfile.mkdtemp(dir=work_folder().name))
+    quirk = folder.with_suffix(".quirk")
+    quirk.write_text(f"[TDX\\MODULE]\nTdxModuleSigners = {signer_of()}\n", encoding="utf-8")
+    quirks = [SOURCE / "plugins/tdx-module/tdx-module.quirk", quirk]
+    options = ["--json", f"--output={folder}", *[f"--quirks={path}" for path in quirks]]
+    if publication.strict:
+        options.append("--strict")
+    if publication.releases != INTEL:
+        path = folder.with_suffix(".json")
+        path.write_text(json.dumps(oracle.to_map(publication.releases)), encoding="utf-8")
+        options.append(f"--map={path}")
+    run(TOOL, "build", *options, make_checkout())
+    return folder
+
+
+class Engine:
+    """The daemon without a client in between, as it is asked thousands of times."""
+
+    def __init__(self, bed: Testbed) -> None:
+        flags = Gio.DBusConnectionFlags
+        self.bed = bed
+        self.bus = Gio.DBusConnection.new_for_address_sync(
+            bed.env["DBUS_SYSTEM_BUS_ADDRESS"],
+            flags.AUTHENTICATION_CLIENT | flags.MESSAGE_BUS_CONNECTION,
+        )
+
+    def call(self, method: str, *args: str) -> List[dict]:
+        """Gives no results when the daemon says that there are none."""
+        name = "org.freedesktop.fwupd"
+        value = GLib.Variant("(s)", args) if args else None
+        try:
+            done = self.bus.call_sync(name, "/", name, method, value, None, 0, 60000)
+        except GLib.Error as e:
+            if Gio.DBusError.get_remote_error(e) != f"{name}.NothingToDo":
+                raise
+            return []
+        return done.unpack()[0]
+
+    def devices(self) -> Dict[str, dict]:
+        return {d["Name"]: d for d in self.call("GetDevices") if d["Plugin"] == "tdx_module"}
+
+    def set_host(self, host: Host) -> dict:
+        """Another host takes the place of the last one; gives its TDX module."""
+        self.bed.uevent("remove")
+        self.bed.wait_for(lambda: not self.devices(), "the removal")
+        self.bed.mock.set(running=host.running)
+        if host.loader is None:
+            self.bed.mock.set(erratum="1")  # for which Linux hides the P-SEAMLDR
+        else:
+            self.bed.mock.set(erratum="0", seamldr=host.loader)
+        self.bed.uevent("add")
+        self.bed.wait_for(lambda: "TDX Module" in self.devices(), "the device")
+        devices = self.devices()
+        assert devices["TDX Module"]["Version"] == host.running, devices
+        assert devices.get("P-SEAMLDR", {}).get("Version") == host.loader, devices
+        return devices["TDX Module"]
+
+    def offered(self, device: dict) -> List[str]:
+        """What fwupdmgr would offer: it does not ask for the others."""
+        if not device["Flags"] & FLAG_UPDATABLE or not device["Flags"] & FLAG_SUPPORTED:
+            return []
+        return [release["Version"] for release in self.call("GetUpgrades", device["DeviceId"])]
+
+
+class ChooseCase(TestbedCase):
+    """With the cabinets of a publication in the remote."""
+
+    def setUp(self) -> None:
+        if not TOOL.exists():
+            self.skipTest(f"{TOOL} was not built")
+
+    def make_bed(self, publication: Publication, *options: str) -> Testbed:
+        bed = self.make_testbed(f"--new-version-map={make_version_map()}", *options, config=CONFIG)
+        bed.stop_daemon()
+        for cabinet in publish(publication).glob("*.cab"):
+            shutil.copy(cabinet, bed.cabinets)
+        bed.start_daemon()
+        return bed
+
+
+class DefaultTest(ChooseCase):
+    """Every host, with everything that Intel's map allows."""
+
+    publication = Publication(INTEL)
+    loaders = LOADERS
+
+    def compare(self, cpu: int, known: bool = True) -> None:
+        bed = self.make_bed(self.publication, f"--cpu={cpu:#x}")
+        engine = Engine(bed)
+        hosts = [Host(cpu, *other) for other in itertools.product(RUNNING, self.loaders)]
+        wrong = []
+        offers = 0
+        for host in hosts:
+            device = engine.set_host(host)
+            found = engine.offered(device)
+            expected = oracle.offered(*self.publication, host)
+            if found != expected:
+                wrong.append(f"{host}: offered {found}, expected {expected}")
+            updatable = bool(device["Flags"] & FLAG_UPDATABLE)
+            self.assertEqual(updatable, host.loader is not None, host)
+            offers += len(found) > 0
+        print(f"# {self.id()}: {len(hosts)} hosts, {offers} with an offer", flush=True)
+        self.assertEqual(len(wrong), 0, "\n".join(wrong[:5]))
+        self.assertEqual(offers > 0, known)
+
+    def test_sapphire_rapids(self) -> None:
+        self.compare(0x806F8)
+
+    def test_emerald_rapids(self) -> None:
+        self.compare(0xC06F2)
+
+    def test_sierra_forest(self) -> None:
+        self.compare(0xA06F3)
+
+    def test_granite_rapids(self) -> None:
+        self.compare(0xA06D1)
+
+    def test_granite_rapids_d(self) -> None:
+        self.compare(0xA06E1)
+
+    def test_unknown_cpu(self) -> None:
+        self.compare(0xD06F1, known=False)
+
+
+class StrictTest(DefaultTest):
+    """The same with strictly compatible releases only."""
+
+    publication = Publication(INTEL, strict=True)
+
+
+class MadeUpTest(DefaultTest):
+    """The same with a map that asks for more than Intel's does so far."""
+
+    publication = Publication(MADE_UP)
+    loaders = [*LOADERS, "1.5.11", "1.5.12", "2.0.09", "2.0.10"]
+
+
+class UpdateTest(ChooseCase):
+    """The release that is taken is the one that arrives in the kernel."""
+
+    def update(
+        self, publication: Publication, host: Host, new: Optional[str], *mock_options: str
+    ) -> None:
+        """None: there is nothing to update to."""
+        options = [*mock_options, f"--cpu={host.cpu:#x}", f"--running={host.running}"]
+        if host.running in SVNS:
+            options.append(f"--running-svn={SVNS[host.running]:#x}")
+        options.append(f"--seamldr={host.loader}" if host.loader else "--no-seamldr")
+        with self.subTest(host=host, strict=publication.strict):
+            expected = oracle.offered(*publication, host)
+            self.assertEqual(expected[0] if expected else None, new)
+            bed = self.make_bed(publication, *options)
+            done = bed.fwupdmgr("update")
+            self.assertIn(done.returncode, [0] if new else [0, NOTHING_TO_DO], done.stdout)
+            self.assertEqual(bed.mock.attr("version"), new or host.running)
+            self.assertEqual(bed.mock.writes()["uploads"], 1 if new else 0)
+            self.assertEqual(bed.device()["Version"], new or host.running)
+            if new:
+                self.assertEqual(bed.mock.received(), image_of(new).read_bytes())
+
+    def test_default(self) -> None:
+        publication = Publication(INTEL)
+        self.update(publication, Host(0x806F8, "1.5.01", "1.5.00"), "1.5.34")
+        self.update(publication, Host(0xC06F2, "1.5.16", "1.5.06"), "1.5.34")
+        self.update(publication, Host(0xA06F3, "1.5.24", "2.0.03"), "1.5.34")
+        self.update(publication, Host(0xA06E1, "2.0.08", "2.0.00"), "2.0.18")
+        self.update(publication, Host(0x806F8, "1.5.00", "1.5.06"), None)
+        self.update(publication, Host(0x806F8, "1.5.34", "1.5.06"), None)
+        self.update(publication, Host(0xA06D1, "2.0.02", "2.0.03"), None)
+        self.update(publication, Host(0xA06D1, "2.0.08", "1.5.06"), None)
+        self.update(publication, Host(0xA06D1, "2.0.08", "2.1.00"), None)
+        self.update(publication, Host(0x806F8, "1.5.06", None), None)
+
+    def test_strict(self) -> None:
+        publication = Publication(INTEL, strict=True)
+        self.update(publication, Host(0x806F8, "1.5.06", "1.5.06"), "1.5.13")
+        self.update(publication, Host(0xA06D1, "2.0.12", "2.0.03"), "2.0.18")
+        self.update(publication, Host(0x806F8, "1.5.13", "1.5.06"), None)
+
+    def test_made_up(self) -> None:
+        publication = Publication(MADE_UP)
+        self.update(publication, Host(0x806F8, "1.5.16", "1.6.00"), "1.5.20")
+        self.update(publication, Host(0xA06D1, "2.0.08", "2.0.03"), "2.0.16")
+
+        # some kernels print 1.5.6
+        host = Host(0x806F8, "1.5.13", "1.5.06")
+        self.update(publication, host, "1.5.28", "--seamldr-unpadded")
+
+
+class WhyNotTest(ChooseCase):
+    """An older release is taken, and the user can find out why not the newest."""
+
+    def ask(self, publication: Publication, host: Host, newest: str) -> str:
+        options = [f"--cpu={host.cpu:#x}", f"--running={host.running}", f"--seamldr={host.loader}"]
+        bed = self.make_bed(publication, *options)
+        taken = oracle.offered(*publication, host)[0]
+        self.assertLess(oracle.split(taken), oracle.split(newest))
+        updates = bed.json("get-updates")["Devices"]
+        self.assertEqual(updates[0]["Releases"][0]["Version"], taken)
+        cabinet = str(bed.cabinets / f"tdx-module-{newest}.cab")
+        devices = bed.json("get-details", cabinet)["Devices"]
+        return next(d["UpdateError"] for d in devices if d.get("Name") == "TDX Module")
+
+    def test_loader_older(self) -> None:
+        host = Host(0x806F8, "1.5.16", "1.5.06")
+        reason = self.ask(Publication(MADE_UP), host, "1.5.34")
+        self.assertIn("P-SEAMLDR", reason)
+        self.assertIn("1.5.06", reason)
+        self.assertIn("1.5.07", reason)
+
+    def test_loader_series(self) -> None:
+        host = Host(0x806F8, "1.5.16", "1.6.00")
+        reason = self.ask(Publication(MADE_UP), host, "1.5.34")
+        self.assertIn("P-SEAMLDR", reason)
+        self.assertIn("1.5.07", reason)
+
+    def test_minimum(self) -> None:
+        host = Host(0xA06D1, "2.0.08", "2.1.00")
+        reason = self.ask(Publication(MADE_UP), host, "2.0.18")
+        self.assertIn("firmware version 2.0.08", reason)
+        self.assertIn("2.0.10", reason)
+
+    def test_strict(self) -> None:
+        host = Host(0x806F8, "1.5.06", "1.5.06")
+        reason = self.ask(Publication(INTEL, strict=True), host, "1.5.34")
+        self.assertIn("1.5.06", reason)
+        self.assertIn("1.5.28", reason)
+
+
+class OracleTest(unittest.TestCase):
+    """What is written in the oracle is what Intel has published."""
+
+    def folder(self) -> Path:
+        folder = real_images()
+        if folder is None:
+            self.skipTest("no real images, see TDX_MODULE_BLOBS")
+        return folder
+
+    def test_map(self) -> None:
+        path = self.folder() / "mapping_file.json"
+        self.assertEqual(oracle.to_map(INTEL), oracle.read_map(path))
+
+    def test_cpus(self) -> None:
+        releases = {release.version: release for release in INTEL}
+        for image in sorted(self.folder().glob("*.blob")):
+            version = image.stem.rpartition("_")[2]
+            with self.subTest(version=version):
+                self.assertEqual(oracle.read_cpus(image), releases[version].cpus)
+
+    def test_every_rule(self) -> None:
+        """Each of them is for some host the only one that keeps a release away."""
+        cpus = [oracle.SPR, oracle.GNR]
+        hosts = [Host(*host) for host in itertools.product(cpus, RUNNING, LOADERS)]
+        alone = set()
+        for release, host in itertools.product(INTEL, hosts):
+            for strict in False, True:
+                rules = oracle.unmet(release, strict, host)
+                alone.update(rules if len(rules) == 1 else [])
+        self.assertEqual(alone, {rule.__name__ for rule in oracle.RULES_STRICT})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The troubleshooting tables of docs/operators.md have the messages of the code, and all of them.
+
+A message is a code span in the first column. What is in angle brackets stands for a printf format,
+and a message that ends with an ellipsis is the beginning of one.
+"""
+
+import os
+import re
+import sys
+import unittest
+from pathlib import Path
+from typing import Iterable, List, Set
+
+import tap
+
+SOURCE = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
+PLUGIN = SOURCE / "plugins/tdx-module"
+FWUPD = BUILD / "sdk/source"
+DOCUMENT = SOURCE / "docs/operators.md"
+HEADING = "## Troubleshooting by message\n"
+HEADING_FWUPD = "### fwupd's own\n"
+# a few messages stand for all that say that an image is damaged, and nobody gets those of the tests
+SUMMED_UP = ["fu-tdx-blob-firmware.c", "fu-tdx-sigstruct-firmware.c"]
+NOT_SHIPPED = ["fu-self-test.c"]
+
+ANY = "\0"  # what is only known when the message is printed
+LITERAL = r'"((?:[^"\\\n]|\\.)*)"'
+# the compiler joins these; GLib's macros are the end or the middle of a format
+LITERALS = re.compile(rf"{LITERAL}(?:\s+(?:{LITERAL}|G_\w+_(?:FORMAT|MODIFIER)))*")
+PRINTF = re.compile(r"%[-#0-9.]*(?:l|z)?[a-z]")
+# what says why something is not done
+CALL = re.compile(
+    rf'\b(?:g_set_error|g_set_error_literal|fu_tdx_preflight_refuse)\((?:{LITERAL}|[^";])*;'
+)
+
+
+def get_literals(code: str) -> List[str]:
+    """The strings of C code, with their formats replaced."""
+    found = []
+    for match in LITERALS.finditer(code):
+        text = re.sub(r"G_\w+_FORMAT", '"u"', match.group(0))
+        text = re.sub(r"G_\w+_MODIFIER", '"l"', text)
+        text = "".join(re.findall(LITERAL, text))
+        found.append(PRINTF.sub(ANY, text.replace('\\"', '"').replace("\\\\", "\\")))
+    return found
+
+
+def read_literals(paths: Iterable[Path]) -> Set[str]:
+    return {text for path in paths for text in get_literals(path.read_text(encoding="utf-8"))}
+
+
+def get_plugin(*but: str) -> List[Path]:
+    return [path for path in sorted(PLUGIN.glob("*.c")) if path.name not in but]
+
+
+def get_errors() -> Set[str]:
+    """What the plugin refuses with, unless it only passes a message on."""
+    found = set()
+    for path in get_plugin(*NOT_SHIPPED, *SUMMED_UP):
+        for match in CALL.finditer(path.read_text(encoding="utf-8")):
+            found.update(get_literals(match.group(0))[:1])
+    return found - {ANY}
+
+
+def get_rows(section: str) -> List[List[str]]:
+    """The messages in each row of the tables of a part of the document."""
+    rows = []
+    for line in section.splitlines():
+        if line.startswith("|"):
+            texts = re.findall(r"`([^`]+)`", line.split("|")[1])
+            rows.append([re.sub(r"<[^<> ]+>", ANY, text) for text in texts])
+    return [row for row in rows if row]
+
+
+def is_message(documented: str, literal: str) -> bool:
+    if documented.endswith("…"):
+        return literal.startswith(documented[:-1])
+    return literal == documented
+
+
+class MessagesTest(unittest.TestCase):
+    """An operator finds the message, and what to do."""
+
+    def setUp(self) -> None:
+        _, text = DOCUMENT.read_text(encoding="utf-8").split(HEADING)
+        plugin, fwupd = text.split(HEADING_FWUPD)
+        self.plugin = [text for row in get_rows(plugin) for text in row]
+        self.fwupd = get_rows(fwupd)
+
+    def test_plugin(self) -> None:
+        """What is documented is what the plugin says."""
+        literals = read_literals(get_plugin(*NOT_SHIPPED))
+        self.assertTrue(self.plugin)
+        for text in self.plugin:
+            with self.subTest(message=text):
+                self.assertTrue(any(is_message(text, literal) for literal in literals))
+
+    def test_complete(self) -> None:
+        """And all that it says, once."""
+        errors = get_errors()
+        self.assertTrue(errors)
+        for error in sorted(errors):
+            with self.subTest(message=error):
+                rows = [text for text in self.plugin if is_message(text, error)]
+                self.assertEqual(len(rows), 1, rows)
+
+    def test_fwupd(self) -> None:
+        """A row has the messages of all versions of fwupd; here is the source of one of them."""
+        paths = [*FWUPD.glob("src/*.c"), *FWUPD.glob("libfwupd*/*.c")]
+        if not paths:
+            self.skipTest(f"no source of fwupd in {FWUPD}")
+        literals = read_literals(paths)
+        self.assertTrue(self.fwupd)
+        for row in self.fwupd:
+            with self.subTest(messages=row):
+                found = [text for text in row for literal in literals if is_message(text, literal)]
+                self.assertTrue(found)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        unittest.main(verbosity=2)
+    sys.exit(tap.run(sys.modules["__main__"]))
