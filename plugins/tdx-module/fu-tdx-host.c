@@ -516,25 +516,12 @@ fu_tdx_host_get_contents_sysfs(FuUdevDevice *device, const gchar *name, GError *
 	return fu_tdx_host_get_contents(device, filename, FU_TDX_HOST_FILE_SIZE_MAX, error);
 }
 
-/**
- * fu_tdx_host_load_cpus:
- * @self: a #FuTdxHost
- * @device: the #FuUdevDevice of the TDX host
- * @error: (nullable): optional return location for an error
- *
- * Reads which logical CPUs are offline; that may change at any time.
- *
- * Returns: %TRUE for success
- **/
-gboolean
+/* may change at any time */
+static gboolean
 fu_tdx_host_load_cpus(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
 	g_autofree gchar *online = NULL;
 	g_autofree gchar *present = NULL;
-
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	g_return_val_if_fail(FU_IS_UDEV_DEVICE(device), FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
 
 	present = fu_tdx_host_get_contents_sysfs(device, "devices/system/cpu/present", error);
 	if (present == NULL)

@@ -21,10 +21,6 @@ fu_tdx_host_new(void);
 gboolean
 fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1, 2);
-gboolean
-fu_tdx_host_load_cpus(FuTdxHost *self,
-		      FuUdevDevice *device,
-		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 
 gboolean
 fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError **error)

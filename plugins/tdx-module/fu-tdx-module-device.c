@@ -17,6 +17,8 @@
 
 #define FU_TDX_MODULE_DEVICE_SUMMARY "Isolates confidential guests from the host"
 
+#define FU_TDX_MODULE_DEVICE_REQUEST_ID "com.intel.tdx-module.guests"
+
 #define FU_TDX_MODULE_DEVICE_SYSFS_TIMEOUT 500 /* ms */
 
 /* the kernel adds the attributes after it has announced the device */
@@ -329,13 +331,11 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 	facts->signers = self->signers;
 }
 
-/* what an update means for the guests; clients show the message after the update */
 static void
-fu_tdx_module_device_ensure_guests(FuTdxModuleDevice *self)
+fu_tdx_module_device_ensure_summary(FuTdxModuleDevice *self)
 {
 	guint64 tds = fu_tdx_host_get_tds(self->host);
 	g_autofree gchar *summary = NULL;
-	g_autofree gchar *message = NULL;
 
 	if (tds == FU_TDX_HOST_TDS_UNKNOWN) {
 		summary = g_strdup(FU_TDX_MODULE_DEVICE_SUMMARY);
@@ -344,17 +344,8 @@ fu_tdx_module_device_ensure_guests(FuTdxModuleDevice *self)
 					  FU_TDX_MODULE_DEVICE_SUMMARY,
 					  tds);
 	}
-	if (tds != 0 && tds != FU_TDX_HOST_TDS_UNKNOWN) {
-		message = g_strdup_printf(
-		    "%" G_GUINT64_FORMAT " TDs were running and keep running. Their TEE_TCB_SVN_2 "
-		    "and the MRSEAM of new TDs "
-		    "have changed, so whoever checks their attestation has to know the new values.",
-		    tds);
-	}
 	if (g_strcmp0(summary, fu_device_get_summary(FU_DEVICE(self))) != 0)
 		fu_device_set_summary(FU_DEVICE(self), summary);
-	if (g_strcmp0(message, fu_device_get_update_message(FU_DEVICE(self))) != 0)
-		fu_device_set_update_message(FU_DEVICE(self), message);
 }
 
 /* all that an update changes */
@@ -374,7 +365,7 @@ fu_tdx_module_device_ensure_facts(FuTdxModuleDevice *self, GError **error)
 	fu_tdx_module_device_ensure_host(self);
 	fu_tdx_module_device_ensure_seamldr(self);
 	fu_tdx_module_device_ensure_upload_status(self);
-	fu_tdx_module_device_ensure_guests(self);
+	fu_tdx_module_device_ensure_summary(self);
 	return fu_tdx_module_device_ensure_module(self, error);
 }
 
@@ -587,6 +578,7 @@ typedef struct {
 	guint64 updates_left;
 	const gchar *version_new;
 	const GError *error_upload; /* (nullable) */
+	gboolean refused;	    /* by the kernel itself */
 	gboolean pending;	    /* the kernel may still be working */
 } FuTdxModuleDeviceResult;
 
@@ -654,10 +646,11 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 			    FWUPD_ERROR,
 			    result->error_upload != NULL ? (gint)result->error_upload->code
 							 : FWUPD_ERROR_WRITE,
-			    "%s; nothing was changed, and TDX module %s is still running, so try "
-			    "again when no TD is being built or migrated",
+			    "%s; nothing was changed, and TDX module %s is still running%s",
 			    why,
-			    version);
+			    version,
+			    result->refused ? ", so try again when no TD is being built or migrated"
+					    : "");
 		return FALSE;
 	}
 	if (!fu_tdx_module_device_version_equal(version, version_new)) {
@@ -732,11 +725,39 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	attempt->upload_error = fu_fw_upload_get_error(upload);
 	attempt->unchanged = fu_tdx_module_device_is_unchanged(self, &result);
 	result.error_upload = error_upload;
+	result.refused = attempt->upload_error != FU_FW_UPLOAD_ERROR_UNKNOWN;
 	result.pending = fu_fw_upload_get_pending(upload);
 	if (!fu_tdx_module_device_check_result(self, &result, error))
 		return FALSE;
 	fu_progress_step_done(progress);
 	return TRUE;
+}
+
+/* what the update means for the guests; without an answer from the client it was a success too */
+static void
+fu_tdx_module_device_emit_guests(FuTdxModuleDevice *self, FuProgress *progress)
+{
+	guint64 tds = fu_tdx_host_get_tds(self->host);
+	g_autofree gchar *message = NULL;
+	g_autoptr(FwupdRequest) request = fwupd_request_new();
+	g_autoptr(GError) error_local = NULL;
+
+	if (tds == 0 || tds == FU_TDX_HOST_TDS_UNKNOWN)
+		return;
+	message = g_strdup_printf(
+	    "TDs that keep running: %" G_GUINT64_FORMAT ". Their TEE_TCB_SVN_2 and the MRSEAM of "
+	    "new TDs have changed, so whoever checks their attestation has to know the new values.",
+	    tds);
+	fwupd_request_set_kind(request, FWUPD_REQUEST_KIND_POST);
+	fwupd_request_set_id(request, FU_TDX_MODULE_DEVICE_REQUEST_ID);
+	fwupd_request_set_message(request, message);
+
+	/* left behind, this would hide releases from clients that nobody looks at */
+	fu_device_add_request_flag(FU_DEVICE(self), FWUPD_REQUEST_FLAG_NON_GENERIC_MESSAGE);
+	if (!fu_device_emit_request(FU_DEVICE(self), request, progress, &error_local))
+		g_info("nobody was told about the TDs: %s", error_local->message);
+	fwupd_device_remove_request_flag(FWUPD_DEVICE(self),
+					 FWUPD_REQUEST_FLAG_NON_GENERIC_MESSAGE);
 }
 
 static gboolean
@@ -758,8 +779,10 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 	while (TRUE) {
 		g_autoptr(GError) error_local = NULL;
 
-		if (fu_tdx_module_device_upload(self, &attempt, progress, &error_local))
+		if (fu_tdx_module_device_upload(self, &attempt, progress, &error_local)) {
+			fu_tdx_module_device_emit_guests(self, progress);
 			return TRUE;
+		}
 		if (attempt.unchanged &&
 		    attempt.upload_error == FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID &&
 		    attempt.blob_version == FU_TDX_BLOB_VERSION_V2) {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 // the TDX-BLOB header, as the kernel's firmware-upload node takes it; the rest of its page is zero
-#[derive(ToString, FromString)]
 #[repr(u16le)]
 enum FuTdxBlobVersion {
     Unknown = 0x0,
@@ -95,7 +94,7 @@ enum FuFwUploadStatus {
     Programming,
 }
 
-#[derive(ToString, FromString)]
+#[derive(FromString)]
 enum FuFwUploadError {
     Unknown,
     None,

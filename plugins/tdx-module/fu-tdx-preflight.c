@@ -219,8 +219,8 @@ fu_tdx_preflight_check_guests(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 	fu_tdx_preflight_refuse(verdicts,
 				FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
 				FWUPD_ERROR_NEEDS_USER_ACTION,
-				"%" G_GUINT64_FORMAT
-				" TDs are running, and RequireNoGuests=true in fwupd.conf needs 0; "
+				"TDs running: %" G_GUINT64_FORMAT
+				", and RequireNoGuests=true in fwupd.conf needs 0; "
 				"stop or migrate them, or set RequireNoGuests=false",
 				tds);
 }
