@@ -27,6 +27,17 @@ reapply_error_is_timeout(const GError *error)
 	       g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
 }
 
+/* else fwupd hides the releases of a device that cannot be updated at the moment */
+static gboolean
+reapply_fwupd_ask_for_all(FwupdClient *client, GError **error)
+{
+	return fwupd_client_set_feature_flags(client,
+					      FWUPD_FEATURE_FLAG_SHOW_PROBLEMS |
+						  FWUPD_FEATURE_FLAG_REQUESTS_NON_GENERIC,
+					      NULL,
+					      error);
+}
+
 /**
  * reapply_fwupd_connect:
  * @error: (nullable): optional return location for an error
@@ -44,7 +55,8 @@ reapply_fwupd_connect(GError **error)
 	for (guint i = 1;; i++) {
 		g_autoptr(GError) error_local = NULL;
 
-		if (fwupd_client_connect(client, NULL, &error_local))
+		if (fwupd_client_connect(client, NULL, &error_local) &&
+		    reapply_fwupd_ask_for_all(client, &error_local))
 			return g_steal_pointer(&client);
 		if (i == REAPPLY_CONNECT_TRIES || !reapply_error_is_timeout(error_local)) {
 			g_propagate_prefixed_error(

@@ -522,6 +522,17 @@ class StoreTest(ReapplyCase):
         reapply.reboot()
         self.assert_applied(reapply)
 
+    def test_blocked(self) -> None:
+        """The update was the last one until the next reboot."""
+        reapply = self.make_updated("--remaining=1")
+        bed = reapply.bed
+        bed.wait_for(lambda: "0 updates left" in bed.device().get("UpdateError", ""), "the reason")
+        self.assertIn(f"stored TDX module {NEW} from new.bin.cab", reapply.store_changed())
+
+    def test_with_guests(self) -> None:
+        reapply = self.make_updated("--tds=3")
+        self.assertIn(f"stored TDX module {NEW} from new.bin.cab", reapply.store_changed())
+
     def test_by_hand(self) -> None:
         """A cabinet that no remote has."""
         reapply = self.make_host(only_trusted=False)
