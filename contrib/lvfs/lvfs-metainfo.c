@@ -155,14 +155,14 @@ lvfs_metainfo_add_release_description(XbBuilderNode *parent,
 	xb_builder_node_insert_text(
 	    description,
 	    "p",
-	    "Guests keep running. No guest should be built or migrated during the update, and who "
-	    "checks attestation has to know the new values first:",
+	    "Guests keep running. No guest should be built or migrated during the update, and "
+	    "whoever checks attestation has to know the new values first:",
 	    NULL);
 	list = xb_builder_node_insert(description, "ul", NULL);
-	lvfs_metainfo_add_item(list, "MRSEAM", release->mrseam);
 	lvfs_metainfo_add_item(list, "Security version (SVN)", svn);
 	lvfs_metainfo_add_item(list, "Signed on", release->date);
 	lvfs_metainfo_add_item(list, "For the CPU", cpu);
+	lvfs_metainfo_add_item(list, "MRSEAM", release->mrseam);
 }
 
 static void
@@ -191,6 +191,8 @@ lvfs_metainfo_add_release(XbBuilderNode *component,
 	g_autofree gchar *filename = lvfs_metainfo_get_payload_name(release);
 	g_autofree gchar *sha256 =
 	    g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, release->payload);
+	g_autofree gchar *size =
+	    g_strdup_printf("%" G_GSIZE_FORMAT, g_bytes_get_size(release->payload));
 	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
 	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
 							     "release",
@@ -213,6 +215,7 @@ lvfs_metainfo_add_release(XbBuilderNode *component,
 				    "filename",
 				    filename,
 				    NULL);
+	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
 	lvfs_metainfo_add_release_description(bn, release, signature, options);
 	lvfs_metainfo_add_issues(bn, options);
 	return g_steal_pointer(&bn);
@@ -309,12 +312,9 @@ lvfs_metainfo_date_to_timestamp(const gchar *date)
 }
 
 static void
-lvfs_metainfo_add_container(XbBuilderNode *bn,
-			    const LvfsMetainfoContainer *container,
-			    gsize payload_size)
+lvfs_metainfo_add_container(XbBuilderNode *bn, const LvfsMetainfoContainer *container)
 {
 	g_autofree gchar *size = g_strdup_printf("%" G_GSIZE_FORMAT, container->size);
-	g_autofree gchar *size_installed = g_strdup_printf("%" G_GSIZE_FORMAT, payload_size);
 
 	xb_builder_node_insert_text(bn, "location", container->filename, NULL);
 	xb_builder_node_insert_text(bn,
@@ -338,7 +338,6 @@ lvfs_metainfo_add_container(XbBuilderNode *bn,
 				    container->filename,
 				    NULL);
 	xb_builder_node_insert_text(bn, "size", size, "type", "download", NULL);
-	xb_builder_node_insert_text(bn, "size", size_installed, "type", "installed", NULL);
 }
 
 /**
@@ -369,6 +368,6 @@ lvfs_metainfo_build_for_remote(const LvfsRelease *release,
 		return NULL;
 	xb_builder_node_remove_attr(bn, "date");
 	xb_builder_node_set_attr(bn, "timestamp", timestamp);
-	lvfs_metainfo_add_container(bn, container, g_bytes_get_size(release->payload));
+	lvfs_metainfo_add_container(bn, container);
 	return g_steal_pointer(&component);
 }

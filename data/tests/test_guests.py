@@ -23,7 +23,7 @@ class GuestsTest(TestbedCase):
     def test_message(self) -> None:
         bed = self.bed(3)
         self.assertIn("TDs running: 3", bed.device()["Summary"])
-        self.assertIn("TDs that keep running: 3", bed.fwupdmgr("update", check=0).stdout)
+        self.assertIn("TDs that keep running (3)", bed.fwupdmgr("update", check=0).stdout)
         self.assertEqual(bed.device()["Version"], "1.5.16")
 
     def test_again(self) -> None:
@@ -33,7 +33,7 @@ class GuestsTest(TestbedCase):
         bed.mock.set(install_version="1.5.20", tds="2")
         image = bed.image("newer.bin", "--version=1.5.20", "--svn=0x010c")
         bed.cabinet(image, "1.5.20", ["806F0"])
-        self.assertIn("TDs that keep running: 2", bed.fwupdmgr("update", check=0).stdout)
+        self.assertIn("TDs that keep running (2)", bed.fwupdmgr("update", check=0).stdout)
         self.assertEqual(bed.device()["Version"], "1.5.20")
 
     def test_nobody_is_there(self) -> None:
@@ -51,7 +51,7 @@ class GuestsTest(TestbedCase):
     def test_no_guests(self) -> None:
         bed = self.bed(0, "true")
         self.assertIn("TDs running: 0", bed.device()["Summary"])
-        self.assertNotIn("TDs that keep running", bed.fwupdmgr("update", check=0).stdout)
+        self.assertNotIn("whoever checks attestation", bed.fwupdmgr("update", check=0).stdout)
         self.assertEqual(bed.device()["Version"], "1.5.16")
 
     def test_required(self) -> None:

@@ -159,6 +159,8 @@ class CabinetTest(PublishCase):
         checksum = root.find("releases/release/checksum")
         self.assertEqual(checksum.text, sha256(payload))
         self.assertEqual(checksum.get("filename"), "tdx_module_1.5.16.blob")
+        size = root.findtext("releases/release/size[@type='installed']")
+        self.assertEqual(size, str(len(payload)))
         self.assertEqual(root.findtext("releases/release/issues/issue"), "CVE-2025-12345")
         self.assertIn("Fixes a bug.", text)
         self.assertIn("MRSEAM: " + hashlib.sha384(image[2 * PAGE :]).hexdigest(), text)

@@ -745,8 +745,8 @@ fu_tdx_module_device_emit_guests(FuTdxModuleDevice *self, FuProgress *progress)
 	if (tds == 0 || tds == FU_TDX_HOST_TDS_UNKNOWN)
 		return;
 	message = g_strdup_printf(
-	    "TDs that keep running: %" G_GUINT64_FORMAT ". Their TEE_TCB_SVN_2 and the MRSEAM of "
-	    "new TDs have changed, so whoever checks their attestation has to know the new values.",
+	    "Tell whoever checks attestation the new values: the TEE_TCB_SVN_2 of the TDs that "
+	    "keep running (%" G_GUINT64_FORMAT ") and the MRSEAM of new TDs have changed.",
 	    tds);
 	fwupd_request_set_kind(request, FWUPD_REQUEST_KIND_POST);
 	fwupd_request_set_id(request, FU_TDX_MODULE_DEVICE_REQUEST_ID);
