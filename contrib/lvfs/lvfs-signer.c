@@ -201,11 +201,11 @@ lvfs_signer_sign(const LvfsSigner *self,
 		 GBytes *blob,
 		 GError **error)
 {
-	JcatEngine *engine_csum;
-	JcatEngine *engine_sig;
 	g_autoptr(JcatBlob) blob_csum = NULL;
 	g_autoptr(JcatBlob) blob_sig = NULL;
 	g_autoptr(JcatContext) context = jcat_context_new();
+	g_autoptr(JcatEngine) engine_csum = NULL;
+	g_autoptr(JcatEngine) engine_sig = NULL;
 	g_autoptr(JcatItem) item = jcat_item_new(id);
 
 	engine_csum = jcat_context_get_engine(context, JCAT_BLOB_KIND_SHA256, error);
@@ -245,10 +245,10 @@ lvfs_signer_sign(const LvfsSigner *self,
 gboolean
 lvfs_signer_has_signed(const LvfsSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
 {
-	JcatEngine *engine;
 	g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_bytes(jcat);
 	g_autoptr(GPtrArray) results = NULL;
 	g_autoptr(JcatContext) context = jcat_context_new();
+	g_autoptr(JcatEngine) engine = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
 	g_autoptr(JcatItem) item = NULL;
 

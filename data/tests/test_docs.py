@@ -7,7 +7,6 @@ A message is a code span in the first column. What is in angle brackets stands f
 and a message that ends with an ellipsis is the beginning of one.
 """
 
-import os
 import re
 import sys
 import unittest
@@ -17,9 +16,8 @@ from typing import Iterable, List, Set
 import tap
 
 SOURCE = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
 PLUGIN = SOURCE / "plugins/tdx-module"
-FWUPD = BUILD / "sdk/source"
+FWUPD = SOURCE / "build/sdk/source"
 DOCUMENT = SOURCE / "docs/operators.md"
 HEADING = "## Troubleshooting by message\n"
 HEADING_FWUPD = "### fwupd's own\n"
