@@ -597,16 +597,20 @@ fu_tdx_module_device_is_unchanged(FuTdxModuleDevice *self, const FuTdxModuleDevi
 	       self->updates_left == result->updates_left;
 }
 
-/* only the device itself can tell what has happened */
-static gboolean
-fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
-				  const FuTdxModuleDeviceResult *result,
-				  GError **error)
+static const gchar *
+fu_tdx_module_device_result_get_why(const FuTdxModuleDeviceResult *result)
 {
-	const gchar *version = fu_device_get_version(FU_DEVICE(self));
-	const gchar *version_new = result->version_new;
-	const gchar *why = result->error_upload != NULL ? result->error_upload->message
-							: "the kernel reported no error";
+	return result->error_upload != NULL ? result->error_upload->message
+					    : "the kernel reported no error";
+}
+
+/* is there still a TDX module? */
+static gboolean
+fu_tdx_module_device_check_alive(FuTdxModuleDevice *self,
+				 const FuTdxModuleDeviceResult *result,
+				 GError **error)
+{
+	const gchar *why = fu_tdx_module_device_result_get_why(result);
 
 	if (self->module_lost) {
 		g_set_error(error,
@@ -617,25 +621,37 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 			    why);
 		return FALSE;
 	}
-	if (version == NULL) {
+	if (fu_device_get_version(FU_DEVICE(self)) == NULL) {
 		g_set_error(
 		    error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_BROKEN_SYSTEM,
 		    "the version of the TDX module cannot be read after the update, expected "
 		    "%s; see the log of the kernel (%s)",
-		    version_new,
+		    result->version_new,
 		    why);
 		return FALSE;
 	}
-	if (result->pending && !fu_tdx_module_device_version_equal(version, version_new)) {
+	return TRUE;
+}
+
+/* has the P-SEAMLDR done anything? */
+static gboolean
+fu_tdx_module_device_check_changed(FuTdxModuleDevice *self,
+				   const FuTdxModuleDeviceResult *result,
+				   GError **error)
+{
+	const gchar *version = fu_device_get_version(FU_DEVICE(self));
+	const gchar *why = fu_tdx_module_device_result_get_why(result);
+
+	if (result->pending && !fu_tdx_module_device_version_equal(version, result->version_new)) {
 		g_set_error(
 		    error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_WRITE,
 		    "the kernel was given TDX module %s, but its answer is not known and %s is "
 		    "running for now; see version in %s and the log of the kernel (%s)",
-		    version_new,
+		    result->version_new,
 		    version,
 		    fu_udev_device_get_sysfs_path(FU_UDEV_DEVICE(self)),
 		    why);
@@ -653,13 +669,29 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 					    : "");
 		return FALSE;
 	}
-	if (!fu_tdx_module_device_version_equal(version, version_new)) {
+	return TRUE;
+}
+
+/* only the device itself can tell what has happened */
+static gboolean
+fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
+				  const FuTdxModuleDeviceResult *result,
+				  GError **error)
+{
+	const gchar *version;
+	const gchar *why = fu_tdx_module_device_result_get_why(result);
+
+	if (!fu_tdx_module_device_check_alive(self, result, error) ||
+	    !fu_tdx_module_device_check_changed(self, result, error))
+		return FALSE;
+	version = fu_device_get_version(FU_DEVICE(self));
+	if (!fu_tdx_module_device_version_equal(version, result->version_new)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
 			    "TDX module %s is running after the update, expected %s (%s)",
 			    version,
-			    version_new,
+			    result->version_new,
 			    why);
 		return FALSE;
 	}
