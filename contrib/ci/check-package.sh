@@ -9,7 +9,7 @@
 #
 # Prints TAP. What a failed check printed follows it.
 #
-# shellcheck disable=SC2317 # check() calls what looks unreachable
+# shellcheck disable=SC1091,SC2034,SC2317 # tap.sh has check(), which calls what looks unreachable
 set -eu
 cd "$(dirname "$0")/../.."
 name='fwupd-plugin-tdx-module'
@@ -27,28 +27,7 @@ number=0
 failed=0
 fwupd=$(dpkg-query -W -f '${Version}' fwupd)
 
-# run a function as a check of its own; $1 says what holds if it succeeds
-check()
-{
-    number=$((number + 1))
-    start=$(date +%s)
-    what=$1
-    shift
-    set +e
-    (
-        set -eux
-        "$@"
-    ) >"$tmp/log" 2>&1 </dev/null
-    status=$?
-    set -e
-    if [ "$status" -eq 0 ]; then
-        echo "ok $number - $what # $(($(date +%s) - start)) s"
-    else
-        echo "not ok $number - $what"
-        tail -n 100 "$tmp/log" | sed 's/^/# /'
-        failed=1
-    fi
-}
+. contrib/ci/tap.sh
 
 # under set -e a mere ! would go unnoticed
 fails()
