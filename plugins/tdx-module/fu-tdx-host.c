@@ -6,8 +6,8 @@
 
 #include "config.h"
 
+#include "fu-tdx-common.h"
 #include "fu-tdx-host.h"
-#include "fu-tdx-sigstruct-firmware.h"
 
 /* a host with 8192 logical CPUs has less */
 #define FU_TDX_HOST_CPUINFO_SIZE_MAX (32 * FU_MB)

@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include <fwupdplugin.h>
+#include "fu-tdx-common.h"
 
 #define FU_TYPE_TDX_SIGSTRUCT_FIRMWARE (fu_tdx_sigstruct_firmware_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
@@ -17,9 +17,6 @@ G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
 
 /* the size of a page, in bytes; a sigstruct has one of its own in the image */
 #define FU_TDX_PAGE_SIZE 0x1000
-
-/* the bits of CPUID.1.EAX that P-SEAMLDR compares: all but the stepping */
-#define FU_TDX_CPU_SIGNATURE_MASK 0xFFFFFFF0
 
 FuFirmware *
 fu_tdx_sigstruct_firmware_new(void);
