@@ -46,6 +46,7 @@ generate()
     version=$(cat "$sdk/VERSION")
     {
         echo '#define HAVE_ERRNO_H 1'
+        echo '#define HAVE_GNUTLS 1'
         echo '#define PACKAGE_NAME "fwupd"'
         echo "#define PACKAGE_VERSION \"$version\""
     } >"$output/gen/config.h"

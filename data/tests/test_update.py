@@ -105,7 +105,8 @@ class UpdateTest(TestbedCase):
         done = bed.fwupdmgr("install", cabinet, "--allow-older", check=1)
         self.assertIn("1.5.13 < 1.5.16", done.stdout)
         done = bed.fwupdmgr("install", cabinet, "--allow-older", "--force", check=1)
-        self.assertIn("a downgrade at run time is not possible", done.stdout)
+        # the daemon of fwupd 2.1 does not let a client force anything
+        self.assertRegex(done.stdout, "a downgrade at run time is not possible|1.5.13 < 1.5.16")
         self.assertEqual(bed.mock.writes()["uploads"], 0)
 
     def test_last_update(self) -> None:

@@ -6,7 +6,9 @@
 
 #include "config.h"
 
+#ifdef HAVE_GNUTLS
 #include <gnutls/crypto.h>
+#endif
 
 #include "fu-tdx-blob-firmware.h"
 
@@ -249,12 +251,6 @@ fu_tdx_blob_firmware_parse_hdr_v2(FuInputStream *stream, gsize streamsz, GError 
 	return fu_tdx_blob_firmware_parse_reserved(stream, FU_STRUCT_TDX_BLOB_HDR_V2_SIZE, error);
 }
 
-typedef struct {
-	gsize offset; /* of the next chunk in the image, in bytes */
-	guint16 sum;
-	gnutls_hash_hd_t hash; /* of the module */
-} FuTdxBlobFirmwareVerifyHelper;
-
 /* fu_sum16w() calls a function for each word, which takes half as long as SHA-384 here */
 static guint16
 fu_tdx_blob_firmware_sum(const guint8 *buf, gsize bufsz)
@@ -267,6 +263,13 @@ fu_tdx_blob_firmware_sum(const guint8 *buf, gsize bufsz)
 	}
 	return sum_low + (sum_high << 8);
 }
+
+#ifdef HAVE_GNUTLS
+typedef struct {
+	gsize offset; /* of the next chunk in the image, in bytes */
+	guint16 sum;
+	gnutls_hash_hd_t hash; /* of the module */
+} FuTdxBlobFirmwareVerifyHelper;
 
 static gboolean
 fu_tdx_blob_firmware_verify_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
@@ -316,6 +319,16 @@ fu_tdx_blob_firmware_verify(FuTdxSigstructFirmware *sigstruct,
 	}
 	return fu_tdx_sigstruct_firmware_check_module(sigstruct, digest, sizeof(digest), error);
 }
+#else
+static gboolean
+fu_tdx_blob_firmware_verify(FuTdxSigstructFirmware *sigstruct,
+			    FuInputStream *stream,
+			    GError **error)
+{
+	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
+	return FALSE;
+}
+#endif
 
 static gboolean
 fu_tdx_blob_firmware_parse_sigstruct(FuTdxBlobFirmware *self,

@@ -122,7 +122,7 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 
 	/* defaults changed here will also be reflected in the fwupd.conf man page */
-	fu_plugin_set_config_default(plugin, FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS, "false");
+	fu_plugin_set_config_default(plugin, "RequireNoGuests", "false");
 
 	/* chain up to parent */
 	G_OBJECT_CLASS(fu_tdx_module_plugin_parent_class)->constructed(obj);

@@ -6,8 +6,10 @@
 
 #include "config.h"
 
+#ifdef HAVE_GNUTLS
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
+#endif
 
 #include "fu-tdx-module-struct.h"
 #include "fu-tdx-sigstruct-firmware.h"
@@ -17,7 +19,9 @@ struct _FuTdxSigstructFirmware {
 	FuStructTdxSigstruct *st;
 };
 
+#ifdef HAVE_GNUTLS
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(gnutls_pubkey_t, gnutls_pubkey_deinit, NULL)
+#endif
 
 G_DEFINE_TYPE(FuTdxSigstructFirmware, fu_tdx_sigstruct_firmware, FU_TYPE_FIRMWARE)
 
@@ -217,6 +221,7 @@ fu_tdx_sigstruct_firmware_get_mrseam(FuTdxSigstructFirmware *self)
 gchar *
 fu_tdx_sigstruct_firmware_get_signer(FuTdxSigstructFirmware *self, GError **error)
 {
+#ifdef HAVE_GNUTLS
 	gint rc;
 	gsize bufsz = 0;
 	const guint8 *buf;
@@ -236,6 +241,10 @@ fu_tdx_sigstruct_firmware_get_signer(FuTdxSigstructFirmware *self, GError **erro
 		return NULL;
 	}
 	return fu_tdx_sigstruct_firmware_buf_to_string(digest, sizeof(digest));
+#else
+	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
+	return NULL;
+#endif
 }
 
 /**
@@ -324,6 +333,7 @@ fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
 	return TRUE;
 }
 
+#ifdef HAVE_GNUTLS
 /* GnuTLS wants numbers in big-endian */
 static GBytes *
 fu_tdx_sigstruct_firmware_reverse(const guint8 *buf, gsize bufsz)
@@ -361,6 +371,7 @@ fu_tdx_sigstruct_firmware_get_exponent(FuTdxSigstructFirmware *self)
 	fu_byte_array_append_uint32(buf, FU_STRUCT_TDX_SIGSTRUCT_DEFAULT_EXPONENT, G_BIG_ENDIAN);
 	return g_bytes_new(buf->data, buf->len);
 }
+#endif
 
 /**
  * fu_tdx_sigstruct_firmware_check_signature:
@@ -375,6 +386,7 @@ fu_tdx_sigstruct_firmware_get_exponent(FuTdxSigstructFirmware *self)
 gboolean
 fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError **error)
 {
+#ifdef HAVE_GNUTLS
 	gint rc;
 	gnutls_datum_t data = {0};
 	gnutls_datum_t exponent = {0};
@@ -423,6 +435,10 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 		return FALSE;
 	}
 	return TRUE;
+#else
+	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
+	return FALSE;
+#endif
 }
 
 static gboolean
