@@ -18,6 +18,7 @@ fi
 contrib/setup.sh build --werror
 contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1
+contrib/ci/lint.sh build || status=1
 
 contrib/setup.sh build-sanitize --werror -Db_sanitize=address,undefined -Db_lundef=false \
     -Db_coverage=true

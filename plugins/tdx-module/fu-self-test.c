@@ -8,8 +8,12 @@
 
 #include <gnutls/abstract.h>
 
+#include "fu-context-private.h"
+#include "fu-device-event-private.h"
+#include "fu-plugin-private.h"
 #include "fu-tdx-blob-firmware.h"
 #include "fu-tdx-host.h"
+#include "fu-tdx-module-plugin.h"
 #include "fu-tdx-preflight.h"
 #include "fu-tdx-sigstruct-firmware.h"
 
@@ -1370,6 +1374,323 @@ fu_tdx_preflight_error_func(gconstpointer user_data)
 	fu_test_assert_error(error, "NeedsUserAction: *has 0 *. CPU 7 is *. *is 'preparing'*");
 }
 
+/* plays what fwupd has recorded, in place of its engine */
+typedef struct {
+	FuContext *ctx;
+	FuBackend *backend;
+	FuPlugin *plugin;
+} FuTestEmulation;
+
+static void
+fu_test_emulation_free(FuTestEmulation *self)
+{
+	g_object_unref(self->plugin);
+	g_object_unref(self->backend);
+	g_object_unref(self->ctx);
+	g_free(self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FuTestEmulation, fu_test_emulation_free)
+
+/* what to change in the recording of the write, and how the update fails then */
+typedef struct {
+	const gchar *id;  /* (nullable): of the event that is missing */
+	const gchar *str; /* (nullable): what is there */
+	const gchar *str_new;
+	const gchar *pattern;
+} FuTestEmulationChange;
+
+/* the IDs are hashed in the files */
+static void
+fu_test_emulation_change(GString *json, const FuTestEmulationChange *change)
+{
+	guint count = 0;
+
+	if (change->id != NULL) {
+		g_autofree gchar *id = fu_device_event_build_id(change->id);
+		count = g_string_replace(json, id, "#00000000", 0);
+	} else {
+		count = g_string_replace(json, change->str, change->str_new, 0);
+	}
+	g_assert_cmpint(count, >, 0);
+}
+
+static FuDevice *
+fu_test_emulation_load(FuTestEmulation *self,
+		       const gchar *basename,
+		       const FuTestEmulationChange *change)
+{
+	FuDevice *device;
+	gboolean ret;
+	g_autofree gchar *filename = g_test_build_filename(G_TEST_DIST, "tests", basename, NULL);
+	g_autofree gchar *str = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) json = NULL;
+
+	ret = g_file_get_contents(filename, &str, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+	json = g_string_new(str);
+	if (change != NULL)
+		fu_test_emulation_change(json, change);
+	ret = fwupd_codec_from_json_string(FWUPD_CODEC(self->backend), json->str, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+	device = fu_backend_lookup_by_id(self->backend, "/sys/devices/faux/tdx_host");
+	g_assert_nonnull(device);
+	return device;
+}
+
+/* the quirk makes the plugin trust the key for tests */
+static FuTestEmulation *
+fu_test_emulation_new(const gchar *basename)
+{
+	FuDevice *device;
+	gboolean ret;
+	FuTestEmulation *self = g_new0(FuTestEmulation, 1);
+	g_autofree gchar *testdatadir = g_test_build_filename(G_TEST_DIST, "tests", NULL);
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(GError) error = NULL;
+
+	self->ctx = fu_context_new();
+	fu_context_set_path(self->ctx, FU_PATH_KIND_DATADIR_QUIRKS, testdatadir);
+	fu_context_set_path(self->ctx, FU_PATH_KIND_PROCFS, "/proc");
+	fu_context_set_path(self->ctx, FU_PATH_KIND_SYSFSDIR, "/sys");
+	fu_context_add_flag(self->ctx, FU_CONTEXT_FLAG_NO_CACHE);
+	self->plugin = fu_plugin_new_from_gtype(fu_tdx_module_plugin_get_type(), self->ctx);
+	fu_plugin_runner_init(self->plugin);
+	ret = fu_context_load(self->ctx, progress, FU_CONTEXT_LOAD_FLAG_NONE, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+	self->backend = g_object_new(FU_TYPE_BACKEND,
+				     "context",
+				     self->ctx,
+				     "device-gtype",
+				     FU_TYPE_UDEV_DEVICE,
+				     NULL);
+	device = fu_test_emulation_load(self, basename, NULL);
+	ret = fu_plugin_runner_backend_device_added(self->plugin, device, progress, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+	return self;
+}
+
+static FuDevice *
+fu_test_emulation_get_device(FuTestEmulation *self, const gchar *name)
+{
+	GPtrArray *devices = fu_plugin_get_devices(self->plugin);
+	for (guint i = 0; i < devices->len; i++) {
+		FuDevice *device = g_ptr_array_index(devices, i);
+		if (g_strcmp0(fu_device_get_name(device), name) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+/* what is recorded, and what is shown of it */
+typedef struct {
+	const gchar *basename;
+	const gchar *version;	      /* (nullable) */
+	const gchar *version_seamldr; /* (nullable) */
+	const gchar *instance_id;     /* (nullable) */
+	const gchar *pattern;	      /* (nullable): why it cannot be updated */
+} FuTestEmulationItem;
+
+static void
+fu_test_emulation_assert_seamldr(FuTestEmulation *self, const gchar *version)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "P-SEAMLDR");
+
+	if (version == NULL) {
+		g_assert_null(device);
+		return;
+	}
+	g_assert_nonnull(device);
+	g_assert_cmpstr(fu_device_get_version(device), ==, version);
+	g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED));
+
+	/* releases of the TDX module can require it */
+	g_assert_true(g_ptr_array_index(fu_plugin_get_devices(self->plugin), 0) == device);
+}
+
+static void
+fu_test_emulation_assert_item(const FuTestEmulationItem *item)
+{
+	FuDevice *device;
+	g_autoptr(FuTestEmulation) self = fu_test_emulation_new(item->basename);
+
+	g_test_message("%s", item->basename);
+	fu_test_emulation_assert_seamldr(self, item->version_seamldr);
+	device = fu_test_emulation_get_device(self, "TDX Module");
+	g_assert_nonnull(device);
+	g_assert_cmpstr(fu_device_get_version(device), ==, item->version);
+	g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED));
+	if (item->instance_id != NULL)
+		g_assert_true(fu_device_has_guid(device, item->instance_id));
+	if (item->pattern == NULL) {
+		g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
+		g_assert_null(fu_device_get_update_error(device));
+	} else {
+		g_assert_false(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
+		fu_test_assert_match(fu_device_get_update_error(device), item->pattern);
+	}
+}
+
+static void
+fu_tdx_module_plugin_enumerate_func(gconstpointer user_data)
+{
+	const FuTestEmulationItem items[] = {
+	    {"tdx-module-flat-setup.json", "2.0.04", "2.0.00", "TDX\\SERIES_2.0&FMS_A06D0", NULL},
+	    {"tdx-module-seamldr-dir-setup.json",
+	     "1.5.06",
+	     "1.5.06",
+	     "TDX\\SERIES_1.5&VER_1.5.06",
+	     NULL},
+	    {"tdx-module-seamldr-upload-setup.json",
+	     "1.5.06",
+	     "1.5.06",
+	     "TDX\\SERIES_1.5&FMS_806F0",
+	     NULL},
+	    {"tdx-module-erratum-setup.json",
+	     "1.5.06",
+	     NULL,
+	     "TDX\\SERIES_1.5&FMS_806F0",
+	     "*erratum SEAMRET_INVD_VMCS*"},
+	    {"tdx-module-lost-setup.json", NULL, "1.5.06", NULL, "*module is lost*"},
+	    {"tdx-module-none-left-setup.json",
+	     "1.5.06",
+	     "1.5.06",
+	     "TDX\\SERIES_1.5&FMS_806F0",
+	     "*has 0 updates left*"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(items); i++)
+		fu_test_emulation_assert_item(&items[i]);
+}
+
+/* as the engine does for each phase of an update */
+static void
+fu_test_emulation_play(FuTestEmulation *self,
+		       FuDevice *device,
+		       const gchar *basename,
+		       const FuTestEmulationChange *change)
+{
+	FuDevice *donor = fu_test_emulation_load(self, basename, change);
+	fu_device_incorporate(device, donor, FU_DEVICE_INCORPORATE_FLAG_ALL);
+}
+
+static GByteArray *
+fu_test_emulation_build_image(void)
+{
+	g_autofree gchar *filename =
+	    g_test_build_filename(G_TEST_DIST, "tests", "tdx-blob-v2.builder.xml", NULL);
+	g_autofree gchar *xml = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(GError) error = NULL;
+
+	g_file_get_contents(filename, &xml, NULL, &error);
+	g_assert_no_error(error);
+	firmware = fu_test_build(xml, &error);
+	g_assert_no_error(error);
+	return fu_test_write(firmware);
+}
+
+static void
+fu_test_emulation_assert_updated(FuTestEmulation *self)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
+
+	g_assert_cmpstr(fu_device_get_version(device), ==, "2.0.08");
+	g_assert_true(fu_device_has_guid(device, "TDX\\SERIES_2.0&VER_2.0.08"));
+	g_assert_false(fu_device_has_guid(device, "TDX\\SERIES_2.0&VER_2.0.04"));
+	g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
+	g_assert_null(fu_device_get_update_error(device));
+}
+
+static gboolean
+fu_test_emulation_update(const FuTestEmulationChange *change, GError **error)
+{
+	FuDevice *device;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
+	g_autoptr(FuProgress) progress_write = fu_progress_new(G_STRLOC);
+	g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-flat-setup.json");
+	g_autoptr(GByteArray) buf = fu_test_emulation_build_image();
+
+	firmware = fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf);
+	fu_firmware_set_version(firmware, "2.0.08"); /* of the release */
+	device = fu_test_emulation_get_device(self, "TDX Module");
+	g_assert_cmpstr(fu_device_get_version(device), ==, "2.0.04");
+	fu_test_emulation_play(self, device, "tdx-module-flat-install.json", change);
+	if (!fu_plugin_runner_write_firmware(self->plugin,
+					     device,
+					     firmware,
+					     progress_write,
+					     FWUPD_INSTALL_FLAG_NONE,
+					     error))
+		return FALSE;
+	fu_test_emulation_play(self, device, "tdx-module-flat-reload.json", NULL);
+	if (!fu_plugin_runner_reload(self->plugin, device, error))
+		return FALSE;
+	fu_test_emulation_assert_updated(self);
+	fu_test_emulation_play(self, device, "tdx-module-flat-cleanup.json", NULL);
+	if (!fu_device_cleanup(device, progress_cleanup, FWUPD_INSTALL_FLAG_NONE, error))
+		return FALSE;
+	fu_test_emulation_assert_updated(self);
+	return TRUE;
+}
+
+static void
+fu_tdx_module_plugin_update_func(gconstpointer user_data)
+{
+	gboolean ret;
+	g_autoptr(GError) error = NULL;
+
+	ret = fu_test_emulation_update(NULL, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+}
+
+/* a recording that does not fit is no success */
+static void
+fu_tdx_module_plugin_changed_func(gconstpointer user_data)
+{
+	g_autoptr(GByteArray) buf = fu_test_emulation_build_image();
+	g_autofree gchar *data = g_base64_encode(buf->data, buf->len);
+	g_autofree gchar *data_id =
+	    g_strdup_printf("WriteAttr:Attr=firmware/tdx_module/data,Data=%s", data);
+	const FuTestEmulationChange items[] = {
+	    {"GetContents:Filename=/sys/devices/system/cpu/online",
+	     NULL,
+	     NULL,
+	     "*Not everything is known*"},
+	    {"WriteAttr:Attr=firmware/tdx_module/loading,Data=1",
+	     NULL,
+	     NULL,
+	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/loading*"},
+	    {data_id,
+	     NULL,
+	     NULL,
+	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/data*"},
+	    {"WriteAttr:Attr=firmware/tdx_module/loading,Data=0",
+	     NULL,
+	     NULL,
+	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/loading*"},
+	    {NULL, "\"receiving\"", "\"waiting\"", "InvalidData: *status is 'waiting'*"},
+	    {NULL, "\"2.0.08\"", "\"2.0.05\"", "Write: *2.0.05 *expected 2.0.08*"},
+	    {NULL, "\"9\"", "\"8\"", "Write: *updates is 8, expected 9*"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
+		gboolean ret;
+		g_autoptr(GError) error = NULL;
+
+		ret = fu_test_emulation_update(&items[i], &error);
+		g_assert_false(ret);
+		fu_test_assert_error(error, items[i].pattern);
+	}
+}
+
 static void
 fu_test_init(FuTest *self)
 {
@@ -1433,6 +1754,9 @@ main(int argc, char **argv)
 	    {"/tdx-module/preflight/version", fu_tdx_preflight_version_func},
 	    {"/tdx-module/preflight/series", fu_tdx_preflight_series_func},
 	    {"/tdx-module/preflight/error", fu_tdx_preflight_error_func},
+	    {"/tdx-module/plugin/enumerate", fu_tdx_module_plugin_enumerate_func},
+	    {"/tdx-module/plugin/update", fu_tdx_module_plugin_update_func},
+	    {"/tdx-module/plugin/changed", fu_tdx_module_plugin_changed_func},
 	};
 	FuTest self = {0};
 

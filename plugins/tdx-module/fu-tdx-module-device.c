@@ -138,10 +138,13 @@ fu_tdx_module_device_read_version(FuTdxModuleDevice *self, const gchar *attr, GE
 	return g_steal_pointer(&value);
 }
 
-/* the kernel says ENXIO when there is no TDX module any more; fwupd has no error code for it */
+/* the kernel says ENXIO when there is no TDX module any more; fwupd has no error code for it, and
+ * replays each failed read as missing data */
 static gboolean
-fu_tdx_module_device_error_is_lost(const GError *error)
+fu_tdx_module_device_error_is_lost(FuTdxModuleDevice *self, const GError *error)
 {
+	if (fu_device_has_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_EMULATED))
+		return g_error_matches(error, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND);
 	return g_strstr_len(error->message, -1, fwupd_strerror(ENXIO)) != NULL;
 }
 
@@ -153,7 +156,8 @@ fu_tdx_module_device_appear_cb(FuDevice *device, gpointer user_data, GError **er
 	g_autoptr(GError) error_local = NULL;
 
 	value = fu_tdx_module_device_read_attr(self, "version", &error_local);
-	if (value == NULL && g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
+	if (value == NULL && !fu_tdx_module_device_error_is_lost(self, error_local) &&
+	    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
 		g_propagate_error(error, g_steal_pointer(&error_local));
 		return FALSE;
 	}
@@ -226,7 +230,8 @@ fu_tdx_module_device_ensure_version(FuTdxModuleDevice *self, GError **error)
 
 	g_clear_pointer(&self->module_error, g_free);
 	version = fu_tdx_module_device_read_version(self, "version", &error_local);
-	self->module_lost = version == NULL && fu_tdx_module_device_error_is_lost(error_local);
+	self->module_lost =
+	    version == NULL && fu_tdx_module_device_error_is_lost(self, error_local);
 	if (version == NULL) {
 		self->module_error = g_strdup(error_local->message);
 		fu_device_set_version(FU_DEVICE(self), NULL);
@@ -484,7 +489,10 @@ fu_tdx_module_device_cleanup(FuDevice *device,
 	/* a success clears the reason why there can be no other update, so set it again then */
 	if (self->reasons != NULL) {
 		g_clear_pointer(&self->reasons, g_free);
-		fu_device_set_poll_interval(device, FU_TDX_MODULE_DEVICE_POLL_INTERVAL_BLOCKED);
+		if (!fu_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED)) {
+			fu_device_set_poll_interval(device,
+						    FU_TDX_MODULE_DEVICE_POLL_INTERVAL_BLOCKED);
+		}
 	}
 	return TRUE;
 }
@@ -681,6 +689,12 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 	const gchar *version;
 	const gchar *why = fu_tdx_module_device_result_get_why(result);
 
+	/* in a replay, what is read now is from the recording, whatever has been written */
+	if (fu_device_has_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_EMULATED) &&
+	    result->error_upload != NULL && !result->refused) {
+		g_propagate_error(error, g_error_copy(result->error_upload));
+		return FALSE;
+	}
 	if (!fu_tdx_module_device_check_alive(self, result, error) ||
 	    !fu_tdx_module_device_check_changed(self, result, error))
 		return FALSE;

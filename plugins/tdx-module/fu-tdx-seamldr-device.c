@@ -68,6 +68,8 @@ fu_tdx_seamldr_device_new(FuUdevDevice *donor, const gchar *version, GError **er
 			      FU_DEVICE(donor),
 			      FU_DEVICE_INCORPORATE_FLAG_PHYSICAL_ID |
 				  FU_DEVICE_INCORPORATE_FLAG_BACKEND_ID);
+	if (fu_device_has_flag(FU_DEVICE(donor), FWUPD_DEVICE_FLAG_EMULATED))
+		fu_device_add_flag(self, FWUPD_DEVICE_FLAG_EMULATED);
 	fu_device_set_version(self, version);
 	fu_device_add_instance_id(self, "TDX\\SEAMLDR");
 	instance_id = g_strdup_printf("TDX\\SEAMLDR&SERIES_%s", series);

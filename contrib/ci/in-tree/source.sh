@@ -4,28 +4,32 @@
 #
 # Fetches a source package of fwupd from Debian, as far as the archive has it.
 #
-# usage: contrib/ci/in-tree/source.sh VERSION|newest FOLDER
+# usage: contrib/ci/in-tree/source.sh FOLDER newest
+#        contrib/ci/in-tree/source.sh FOLDER VERSION SUITE
 #
-# Prints its upstream version and the suite that it is in. FOLDER/VERSION gets what was downloaded,
-# and a version that is already there is not fetched again. For `newest` it says on standard error
-# which newer ones could not be had.
+# Prints the upstream version, the version of the package, and the suite that it is in. What was
+# downloaded is in FOLDER/PACKAGE_VERSION, and is not fetched again. For `newest`, standard error
+# says which newer ones could not be had.
 set -eu
-[ $# -eq 2 ] || { sed -n 's/^# \{0,1\}//;7p' "$0" >&2 && exit 2; }
+[ $# -ge 2 ] || { sed -n 's/^# \{0,1\}//;7,8p' "$0" >&2 && exit 2; }
 here=$(realpath "$(dirname "$0")")
-wanted=$1
-mkdir -p "$2"
-folder=$(realpath "$2")
+mkdir -p "$1"
+folder=$(realpath "$1")
+wanted=$2
+wanted_suite=${3:-}
 suites='bookworm trixie trixie-backports testing sid experimental'
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# the lists of sid are valid for a week only, and a mirror may be older
 apt()
 {
     command=$1
     shift
-    "apt-$command" -o Dir::Etc::SourceList="$folder/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
+    "apt-$command" -o Dir::Etc::SourceList="$folder/sources.list" \
+        -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null \
+        -o Dir::Etc::PreferencesParts=/dev/null \
         -o Dir::State::Lists="$folder/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o APT::Sandbox::User=root "$@"
+        -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root "$@"
 }
 
 update_lists()
@@ -36,7 +40,7 @@ update_lists()
     for suite in $suites; do
         echo "deb-src [signed-by=$keyring] $mirror $suite main"
     done >"$folder/sources.list"
-    apt get -qq update >&2
+    apt get -qq update >&2 || [ -f "$folder/versions" ]
     touch "$folder/lists.stamp"
 }
 
@@ -49,7 +53,7 @@ list()
         upstream = $3
         sub("-[^-]*$", "", upstream)
         print upstream, $3, suite
-    }' | sort -u -k 3 | sort -r -V -k 2,2
+    }' | sort -u | sort -r -V -k 2,2
 }
 
 # only upstream's tarball is needed; some backports have no other file left in the archive
@@ -58,7 +62,7 @@ fetch()
     done=$folder/$1
     [ ! -d "$done" ] || return 0
     work=$(mktemp -d "$done.XXXXXX")
-    (cd "$work" && apt get source -qq --download-only "fwupd=$2" >log 2>&1) || true
+    (cd "$work" && apt get source -qq --download-only "fwupd=$1" >log 2>&1) || true
     if [ -z "$(find "$work" -name '*.orig.tar.*' ! -name '*.asc')" ]; then
         rm -rf "$work"
         return 1
@@ -72,9 +76,9 @@ fetch()
 update_lists
 list >"$folder/versions"
 while read -r upstream package suite; do
-    [ "$wanted" = newest ] || [ "$wanted" = "$upstream" ] || continue
-    if fetch "$upstream" "$package"; then
-        echo "$upstream $suite"
+    [ "$wanted" = newest ] || [ "$wanted $wanted_suite" = "$upstream $suite" ] || continue
+    if fetch "$package"; then
+        echo "$upstream $package $suite"
         exit 0
     fi
     echo "the source of fwupd $package of $suite could not be fetched" >&2

@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What fwupd has recorded of a TDX host is replayed where there is none."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Dict, List
+
+import record_emulation
+from cabinet import BUILD, SOURCE, clean_env, guid, make_cabinet
+from record_emulation import RECORDINGS, TESTS, UPDATE, UPDATE_CPUS, UPDATE_VERSION
+from testbed import Testbed, TestbedCase, main, skip_reason
+
+VERSION_BEFORE = "2.0.04"
+QUIRK = TESTS / "tdx-module-test.quirk"
+DEVICE_TEST = TESTS / "tdx-module.json"
+
+# also on a real host the plugin can do without these
+OPTIONAL = [
+    "GetContents:Filename=/sys/fs/cgroup/misc.current",
+    "ReadAttr:Attr=firmware/tdx_module/error",
+    "ReadAttr:Attr=firmware/tdx_module/remaining_size",
+]
+
+
+def event_id(text: str) -> str:
+    """As fwupd hashes it."""
+    return "#" + hashlib.sha1(text.encode()).hexdigest()[:8]
+
+
+class OfflineTest(unittest.TestCase):
+    """fwupdtool replays the update, on a machine like this one."""
+
+    def setUp(self) -> None:
+        if Path("/sys/devices/faux/tdx_host").exists():
+            self.skipTest("this is a TDX host, which must not get an image for tests")
+        folder = tempfile.TemporaryDirectory(prefix="tdx-emulation-")
+        self.addCleanup(folder.cleanup)
+        self.tmp = Path(folder.name)
+        for name in ["etc/fwupd", "run/lock", "var/cache/fwupd", "var/lib/fwupd/quirks.d"]:
+            (self.tmp / name).mkdir(parents=True)
+        config = self.tmp / "etc/fwupd/fwupd.conf"
+        config.write_text("[fwupd]\nOnlyTrusted=false\n", encoding="utf-8")
+        config.chmod(0o640)
+        self.quirk = Path(shutil.copy(QUIRK, self.tmp / "var/lib/fwupd/quirks.d"))
+        image = record_emulation.build_image(self.env, self.tmp / "update.bin")
+        self.cabinet = make_cabinet(self.tmp, image, UPDATE_VERSION, UPDATE_CPUS)
+
+    @property
+    def env(self) -> dict:
+        return {
+            **clean_env(),
+            "FWUPD_DATADIR_QUIRKS": str(SOURCE / "plugins/tdx-module"),
+            "FWUPD_LIBDIR_PKG": str(BUILD / "plugins/tdx-module"),
+            "FWUPD_LOCALSTATEDIR": f"{self.tmp}/var",
+            "FWUPD_LOCKDIR": f"{self.tmp}/run/lock",
+            "FWUPD_MACHINE_KIND": "physical",
+            "FWUPD_RUNDIR": f"{self.tmp}/run",
+            "FWUPD_SYSCONFDIR": f"{self.tmp}/etc",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def replay(self, folder: Path = TESTS) -> subprocess.CompletedProcess:
+        emulation = record_emulation.pack(self.tmp / "emulation.zip", UPDATE, folder)
+        options = ["--verbose", "--plugins=tdx_module"]
+        return record_emulation.fwupdtool(
+            self.env, *options, "emulation-load", emulation, self.cabinet
+        )
+
+    def copy_recording(self) -> Path:
+        folder = self.tmp / "recording"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for path in TESTS.glob(record_emulation.filename(UPDATE, "*")):
+            shutil.copy(path, folder)
+        return folder
+
+    def test_update(self) -> None:
+        done = self.replay()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        versions = re.findall(
+            r"(\w+) -> FuTdxModuleDevice:\n(?:  .*\n)*?  Version: +(\S+)\n", done.stdout
+        )
+        before = [(step, VERSION_BEFORE) for step in ["prepare", "detach", "update"]]
+        after = [(step, UPDATE_VERSION) for step in ["attach", "reload", "cleanup"]]
+        self.assertEqual(versions, before + after)
+
+    def test_signer(self) -> None:
+        """Only the quirk makes fwupd trust the image."""
+        signer = self.quirk.read_text(encoding="utf-8").split()[-1]
+        self.quirk.unlink()
+        done = self.replay()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(signer, done.stdout)
+
+    def test_missing_event(self) -> None:
+        """Nothing that is needed for the write can be left out."""
+        optional = [event_id(text) for text in OPTIONAL]
+        status = event_id(record_emulation.STATUS)
+        path = TESTS / record_emulation.filename(UPDATE, "install")
+        phase = json.loads(path.read_text(encoding="utf-8"))
+        for number, event in enumerate(phase["UsbDevices"][0]["Events"]):
+            polled = event["Id"] == status and event["Data"] in record_emulation.STATUSES
+            with self.subTest(number=number, event=event):
+                folder = self.copy_recording()
+                changed = json.loads(path.read_text(encoding="utf-8"))
+                changed["UsbDevices"][0]["Events"][number]["Id"] = "#00000000"
+                (folder / path.name).write_text(json.dumps(changed), encoding="utf-8")
+                success = polled or event["Id"] in optional
+                done = self.replay(folder)
+                self.assertEqual(done.returncode == 0, success, done.stdout[-2000:])
+
+    def test_other_version(self) -> None:
+        """The plugin looks for the expected version, and fwupd for one that has changed."""
+        for phase, version in {"install": "2.0.05", "reload": VERSION_BEFORE}.items():
+            with self.subTest(phase=phase):
+                folder = self.copy_recording()
+                path = folder / record_emulation.filename(UPDATE, phase)
+                text = path.read_text(encoding="utf-8")
+                self.assertIn(UPDATE_VERSION, text)
+                path.write_text(text.replace(UPDATE_VERSION, version), encoding="utf-8")
+                done = self.replay(folder)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(version, done.stdout.splitlines()[-1])
+
+
+class DaemonTest(TestbedCase):
+    """The daemon and its client do the same, and show more of it."""
+
+    def make_offline_testbed(self) -> Testbed:
+        bed = self.make_testbed("--absent", only_trusted=False)
+        shutil.copy(QUIRK, bed.quirks / "test-signer.quirk")
+        bed.stop_daemon()
+        bed.mock.stop()
+        bed.start_daemon()
+        self.assertEqual(bed.devices(), [])
+        return bed
+
+    def load(self, bed: Testbed, path: Path) -> Dict[str, dict]:
+        bed.fwupdmgr("emulation-load", str(path), check=0)
+        devices = {device["Name"]: device for device in bed.devices()}
+        for device in devices.values():
+            self.assertIn("emulated", device["Flags"])
+        return devices
+
+    def make_cabinet(self, bed: Testbed) -> Path:
+        image = record_emulation.build_image(bed.env, bed.tmp / "images/update.bin")
+        return make_cabinet(bed.tmp, image, UPDATE_VERSION, UPDATE_CPUS)
+
+    def test_layouts(self) -> None:
+        expected = {
+            "flat": ("2.0.04", "2.0.00", None),
+            "seamldr-dir": ("1.5.06", "1.5.06", None),
+            "seamldr-upload": ("1.5.06", "1.5.06", None),
+            "erratum": ("1.5.06", None, "erratum SEAMRET_INVD_VMCS"),
+            "lost": (None, "1.5.06", "The TDX module is lost"),
+            "none-left": ("1.5.06", "1.5.06", "0 updates left"),
+        }
+        self.assertEqual(list(expected), list(RECORDINGS))
+        bed = self.make_offline_testbed()
+        for name, (version, seamldr, reason) in expected.items():
+            with self.subTest(name=name):
+                devices = self.load(bed, TESTS / record_emulation.filename(name, "setup"))
+                module = devices.pop("TDX Module")
+                self.assertEqual(module.get("Version"), version)
+                if reason is None:
+                    self.assertIn("updatable", module["Flags"])
+                    self.assertNotIn("UpdateError", module)
+                else:
+                    self.assertNotIn("updatable", module["Flags"])
+                    self.assertIn(reason, module["UpdateError"])
+                versions = {key: device["Version"] for key, device in devices.items()}
+                self.assertEqual(versions, {"P-SEAMLDR": seamldr} if seamldr else {})
+
+    def test_update(self) -> None:
+        bed = self.make_offline_testbed()
+        emulation = record_emulation.pack(bed.tmp / "emulation.zip", UPDATE)
+        cabinet = self.make_cabinet(bed)
+        for _ in range(2):  # from the start again
+            module = self.load(bed, emulation)["TDX Module"]
+            self.assertEqual(module["Version"], VERSION_BEFORE)
+            bed.fwupdmgr("install", str(cabinet), check=0)
+            module = bed.device()
+            self.assertEqual(module["Version"], UPDATE_VERSION)
+            self.assertIn(guid(f"TDX\\SERIES_2.0&VER_{UPDATE_VERSION}"), module["Guid"])
+            self.assertNotIn(guid(f"TDX\\SERIES_2.0&VER_{VERSION_BEFORE}"), module["Guid"])
+            self.assertNotIn("UpdateError", module)
+
+    def device_test(self, bed: Testbed, steps: List[dict]) -> List[bool]:
+        """Runs the steps in upstream's runner, and says which have succeeded."""
+        path = bed.tmp / "device-test.json"
+        text = json.dumps({"name": "Test", "interactive": False, "steps": steps})
+        path.write_text(text.replace("@enumeration_datadir@", str(TESTS)), encoding="utf-8")
+        done = bed.json("device-emulate", str(path))
+        if "results" not in done:
+            return [False]
+        return [step.get("success", False) for step in done["results"][0]["steps"]]
+
+    def test_device_test(self) -> None:
+        """What upstream runs, and the update, of which LVFS has no image."""
+        bed = self.make_offline_testbed()
+        steps = json.loads(DEVICE_TEST.read_text(encoding="utf-8"))["steps"]
+        names = [Path(step["emulation-file"]).name for step in steps]
+        self.assertEqual(names, [record_emulation.filename(n, "setup") for n in RECORDINGS])
+        module = steps[0]["components"][0]
+        update = {
+            "url": str(self.make_cabinet(bed)),
+            "emulation-file": str(record_emulation.pack(bed.tmp / "emulation.zip", UPDATE)),
+            "components": [{**module, "version": UPDATE_VERSION}],
+        }
+        self.assertEqual(self.device_test(bed, [*steps, update]), [True] * (len(steps) + 1))
+        self.assertEqual(bed.devices(), [])
+        for step in steps:
+            for component in step["components"]:
+                version = component.pop("version")
+                with self.subTest(component=component):
+                    component["version"] = "1.5.99"
+                    self.assertEqual(self.device_test(bed, [step]), [False])
+                component["version"] = version
+
+
+class RecordingTest(unittest.TestCase):
+    """The recordings are what the plugin does today."""
+
+    def test_fresh(self) -> None:
+        reason = skip_reason()
+        if reason is None and not record_emulation.MINIMIZE.exists():
+            reason = f"no {record_emulation.MINIMIZE}"
+        if reason is not None:
+            self.skipTest(reason)
+        self.assertEqual(record_emulation.check(TESTS), [])
+
+
+if __name__ == "__main__":
+    main()
