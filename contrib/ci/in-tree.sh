@@ -12,7 +12,7 @@ here=contrib/ci/in-tree
 usage()
 {
     cat <<TEXT
-usage: contrib/ci/in-tree.sh [--output FOLDER] VERSION
+usage: contrib/ci/in-tree.sh [--if-built] [--output FOLDER] VERSION
 
 Adds plugins/tdx-module/ as it is, and the few lines outside of it, to fwupd's source; builds that
 with the plugin built in; and runs there the plugin's self-tests, fwupd's test of all types, its
@@ -21,6 +21,7 @@ fwupdmgr and daemon. As root. Prints TAP.
 
   VERSION          2.0.20 (Debian 12, or 13 if this is no Debian 12), 2.1.7 (Debian 13 backports),
                    or newest: the newest that Debian has the source of
+  --if-built       nothing but SKIP, if that version was not built here before
   --output FOLDER  where the patch series for upstream goes, by default build/patches-VERSION
 
 Before 2.1.7 the plugin is compiled with contrib/sdk/fu-compat.h; later ones get nothing. What was
@@ -97,9 +98,11 @@ run_inside()
     esac
 }
 
+if_built=
 output=
 while [ $# -gt 0 ]; do
     case $1 in
+    --if-built) if_built=yes ;;
     --output)
         [ $# -gt 1 ] || { usage >&2 && exit 2; }
         output=$2
@@ -125,6 +128,10 @@ flock 9
 choose
 output=${output:-build/patches-$version}
 folder=$cache/$package-$suite
+if [ -n "$if_built" ] && [ ! -d "$folder/build" ]; then
+    echo "1..0 # SKIP fwupd $version was not built here before: contrib/ci/in-tree.sh $version"
+    exit 0
+fi
 mkdir -p "$folder"
 
 number=0
