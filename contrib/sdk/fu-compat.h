@@ -103,6 +103,9 @@ fu_context_get_path(FuContext *ctx, FuPathKind kind, GError **error)
 	return g_intern_string(path);
 }
 
+/* since 2.1.7: the same, for any size */
+#define fu_base64_encode(buf, bufsz) g_base64_encode(buf, bufsz)
+
 /* since 2.1.1: tests can set paths; the other ones that they set are the same by default */
 static inline void
 fu_context_set_path(FuContext *ctx, FuPathKind kind, const gchar *dirname)

@@ -1656,7 +1656,7 @@ static void
 fu_tdx_module_plugin_changed_func(gconstpointer user_data)
 {
 	g_autoptr(GByteArray) buf = fu_test_emulation_build_image();
-	g_autofree gchar *data = g_base64_encode(buf->data, buf->len);
+	g_autofree gchar *data = fu_base64_encode(buf->data, buf->len);
 	g_autofree gchar *data_id =
 	    g_strdup_printf("WriteAttr:Attr=firmware/tdx_module/data,Data=%s", data);
 	const FuTestEmulationChange items[] = {
