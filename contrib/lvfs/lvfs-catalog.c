@@ -39,7 +39,10 @@ static LvfsCatalog *
 lvfs_catalog_new(void)
 {
 	LvfsCatalog *self = g_new0(LvfsCatalog, 1);
-	self->maps = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+	self->maps = g_hash_table_new_full(g_str_hash,
+					   g_str_equal,
+					   g_free,
+					   (GDestroyNotify)g_ptr_array_unref);
 	self->releases = g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_release_free);
 	self->skipped = g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_catalog_skipped_free);
 	return self;
@@ -50,7 +53,7 @@ lvfs_catalog_free(LvfsCatalog *self)
 {
 	g_ptr_array_unref(self->releases);
 	g_ptr_array_unref(self->skipped);
-	g_ptr_array_unref(self->maps);
+	g_hash_table_unref(self->maps);
 	g_free(self);
 }
 
@@ -119,12 +122,17 @@ lvfs_catalog_find_joined_files(GPtrArray *images, const gchar *folder, GError **
 	return TRUE;
 }
 
+/* one map may be for several images */
 static GPtrArray *
-lvfs_catalog_load_map(LvfsCatalog *self, const gchar *filename, GError **error)
+lvfs_catalog_ensure_map(LvfsCatalog *self, const gchar *filename, GError **error)
 {
-	GPtrArray *map = lvfs_map_load(filename, error);
+	GPtrArray *map = g_hash_table_lookup(self->maps, filename);
+
 	if (map != NULL)
-		g_ptr_array_add(self->maps, map);
+		return map;
+	map = lvfs_map_load(filename, error);
+	if (map != NULL)
+		g_hash_table_insert(self->maps, g_strdup(filename), map);
 	return map;
 }
 
@@ -165,8 +173,9 @@ lvfs_catalog_add_checkout(LvfsCatalog *self,
 	g_autoptr(GPtrArray) found =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_catalog_image_free);
 
-	map =
-	    lvfs_catalog_load_map(self, options->map_fn != NULL ? options->map_fn : map_fn, error);
+	map = lvfs_catalog_ensure_map(self,
+				      options->map_fn != NULL ? options->map_fn : map_fn,
+				      error);
 	if (map == NULL)
 		return FALSE;
 	if (g_file_test(joined_files, G_FILE_TEST_IS_DIR)) {
@@ -227,7 +236,7 @@ lvfs_catalog_add_file(LvfsCatalog *self,
 	}
 	lvfs_catalog_add_image(images, filename, version);
 	image = g_ptr_array_index(images, images->len - 1);
-	image->map = lvfs_catalog_load_map(self, options->map_fn, error);
+	image->map = lvfs_catalog_ensure_map(self, options->map_fn, error);
 	return image->map != NULL;
 }
 

@@ -42,14 +42,14 @@ typedef struct {
 
 /**
  * LvfsCatalog:
- * @maps: (element-type GPtrArray): each as from lvfs_map_load()
+ * @maps: (element-type utf8 GPtrArray): by file name, each as from lvfs_map_load()
  * @releases: (element-type LvfsRelease): what is published, the newest first
  * @skipped: (element-type LvfsCatalogSkipped): what is not
  *
  * All that was found in the sources.
  **/
 typedef struct {
-	GPtrArray *maps;
+	GHashTable *maps;
 	GPtrArray *releases;
 	GPtrArray *skipped;
 } LvfsCatalog;

@@ -12,6 +12,8 @@ from typing import List, Optional
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
+PUBLISHER = BUILD / "contrib/lvfs/tdx-module-cabinet"
+QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"
 PAGE = 4096
 TEST_KEY = SOURCE / "data/tests/test-signer.pem"
 METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
@@ -75,6 +77,11 @@ def make_image(path: Path, *options: str, key: Path = TEST_KEY) -> Path:
 
 def signer_of(key: Path = TEST_KEY) -> str:
     return run(BUILD / "data/tests/make-tdx-blob", f"--key={key}", "--print-signer").strip()
+
+
+def write_quirk(path: Path, signer: str) -> None:
+    """A quirk file that lets the plugin, and who publishes for it, take images of a key."""
+    path.write_text(f"[TDX\\MODULE]\nTdxModuleSigners = {signer}\n", encoding="utf-8")
 
 
 def to_header_v2(image: bytes) -> bytes:

@@ -19,9 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from cabinet import BUILD, SOURCE, TEST_KEY, clean_env, make_image, run, signer_of
+from cabinet import (
+    PUBLISHER,
+    QUIRK,
+    TEST_KEY,
+    clean_env,
+    make_image,
+    run,
+    signer_of,
+    write_quirk,
+)
 
-TOOL = BUILD / "contrib/lvfs/tdx-module-cabinet"
 METADATA = "firmware.xml.zst"
 SVNS = {"1.5.09": "0x0108", "1.5.13": "0x010a", "1.5.16": "0x010b"}
 
@@ -153,14 +161,12 @@ class Mirror:
         self.base_uri = base_uri
         self.checkout = Checkout(folder / "checkout")
         self.quirks = folder / "signer.quirk"
-        self.quirks.write_text(
-            f"[TDX\\MODULE]\nTdxModuleSigners = {signer_of()}\n", encoding="utf-8"
-        )
+        write_quirk(self.quirks, signer_of())
 
     def command(self, key: Optional[Key] = None) -> List[str]:
         key = key or self.key
-        command = [TOOL, "mirror", "--certificate", key.certificate, "--key", key.private]
-        command += ["--quirks", SOURCE / "plugins/tdx-module/tdx-module.quirk"]
+        command = [PUBLISHER, "mirror", "--certificate", key.certificate, "--key", key.private]
+        command += ["--quirks", QUIRK]
         command += ["--quirks", self.quirks]
         if self.base_uri is not None:
             command += ["--base-uri", f"{self.base_uri}/current"]
@@ -170,7 +176,7 @@ class Mirror:
         """Runs the tool and gives the folder that is then served."""
         done = run_tool(self.command())
         if done.returncode != 0:
-            raise AssertionError(f"{TOOL.name} exited with {done.returncode}:\n{done.stdout}")
+            raise AssertionError(f"{PUBLISHER.name} exited with {done.returncode}:\n{done.stdout}")
         return self.current.resolve()
 
     def remote(self) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import choose_oracle as oracle
-from cabinet import BUILD, SOURCE, make_image, real_images, run, signer_of
+from cabinet import PUBLISHER, QUIRK, make_image, real_images, run, signer_of, write_quirk
 from choose_oracle import INTEL, MADE_UP, Host, Release
 from testbed import Testbed, TestbedCase, main
 
@@ -23,7 +23,6 @@ import gi
 gi.require_version("Gio", "2.0")
 from gi.repository import Gio, GLib  # pylint: disable=wrong-import-position
 
-TOOL = BUILD / "contrib/lvfs/tdx-module-cabinet"
 NOTHING_TO_DO = 2  # exit status of fwupdmgr
 FLAG_UPDATABLE = 1 << 1
 FLAG_SUPPORTED = 1 << 5
@@ -96,8 +95,8 @@ def publish(publication: Publication) -> Path:
     """Runs the tool for publishers; gives the folder with the cabinets."""
     folder = Path(tempfile.mkdtemp(dir=work_folder().name))
     quirk = folder.with_suffix(".quirk")
-    quirk.write_text(f"[TDX\\MODULE]\nTdxModuleSigners = {signer_of()}\n", encoding="utf-8")
-    quirks = [SOURCE / "plugins/tdx-module/tdx-module.quirk", quirk]
+    write_quirk(quirk, signer_of())
+    quirks = [QUIRK, quirk]
     options = ["--json", f"--output={folder}", *[f"--quirks={path}" for path in quirks]]
     if publication.strict:
         options.append("--strict")
@@ -105,7 +104,7 @@ def publish(publication: Publication) -> Path:
         path = folder.with_suffix(".json")
         path.write_text(json.dumps(oracle.to_map(publication.releases)), encoding="utf-8")
         options.append(f"--map={path}")
-    run(TOOL, "build", *options, make_checkout())
+    run(PUBLISHER, "build", *options, make_checkout())
     return folder
 
 
@@ -162,8 +161,8 @@ class ChooseCase(TestbedCase):
     """With the cabinets of a publication in the remote."""
 
     def setUp(self) -> None:
-        if not TOOL.exists():
-            self.skipTest(f"{TOOL} was not built")
+        if not PUBLISHER.exists():
+            self.skipTest(f"{PUBLISHER} was not built")
 
     def make_bed(self, publication: Publication, *options: str) -> Testbed:
         bed = self.make_testbed(f"--new-version-map={make_version_map()}", *options, config=CONFIG)

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import List
 
 import gui
-from cabinet import BUILD, SOURCE, run
+from cabinet import PUBLISHER, QUIRK, run
 from testbed import Testbed, TestbedCase, main
 
 PROGRAM = "gnome-firmware"
 DEVICE = "Intel TDX Module"
 PAGE = 4096
-PUBLISHER = BUILD / "contrib/lvfs/tdx-module-cabinet"
 OLD, MIDDLE, NEW, LATER = "1.5.06", "1.5.13", "1.5.16", "1.5.20"
 CPUS = ["--cpu=0x806F8", "--cpu=0xC06F2"]
 MAP = {
@@ -41,7 +40,7 @@ def publish(bed: Testbed, version: str, *options: str) -> bytes:
     image = bed.image(f"tdx_module_{version}.blob", f"--version={version}", *CPUS, *options)
     compatibility = bed.tmp / "mapping_file.json"
     compatibility.write_text(json.dumps(MAP), encoding="utf-8")
-    quirks = [SOURCE / "plugins/tdx-module/tdx-module.quirk", bed.quirks / "test-signer.quirk"]
+    quirks = [QUIRK, bed.quirks / "test-signer.quirk"]
     command = [PUBLISHER, "build", "--map", compatibility, "--output", bed.cabinets]
     command += [arg for quirk in quirks for arg in ["--quirks", quirk]]
     run(*command, "--description", TEXT, "--urgency", "high", image)

@@ -84,8 +84,8 @@ class MirrorCase(TestbedCase):
 
     def setUp(self) -> None:
         reasons = [f"no {name}" for name in self.programs if shutil.which(name) is None]
-        if not mirror.TOOL.exists():
-            reasons.append(f"no {mirror.TOOL.name}")
+        if not mirror.PUBLISHER.exists():
+            reasons.append(f"no {mirror.PUBLISHER.name}")
         if self.needs_host and skip_reason() is not None:
             reasons.append(skip_reason())
         if reasons:

@@ -15,8 +15,9 @@ from typing import List, Optional
 from xml.etree import ElementTree
 
 from cabinet import (
-    BUILD,
     PAGE,
+    PUBLISHER,
+    QUIRK,
     SOURCE,
     guid,
     make_image,
@@ -24,11 +25,10 @@ from cabinet import (
     run,
     signer_of,
     to_header_v2,
+    write_quirk,
 )
 from testbed import TestbedCase, main, sha256, skip_reason
 
-TOOL = BUILD / "contrib/lvfs/tdx-module-cabinet"
-QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"
 RELEASE = {
     "version": "1.5.16",
     "min_module_version_for_td_preserving": "1.5.01",
@@ -51,9 +51,7 @@ class Publisher:
         self.output = folder / "output"
         self.quirk = folder / "signer.quirk"
         self.checkout.mkdir()
-        self.quirk.write_text(
-            f"[TDX\\MODULE]\nTdxModuleSigners = {signer_of()}\n", encoding="utf-8"
-        )
+        write_quirk(self.quirk, signer_of())
         self.map(release())
 
     def map(self, *releases: dict) -> None:
@@ -73,7 +71,7 @@ class Publisher:
         self, *args, source: Optional[Path] = None, check: int = 0
     ) -> subprocess.CompletedProcess:
         quirks = ["--quirks", QUIRK, "--quirks", self.quirk]
-        command = [TOOL, "build", *quirks, "--output", self.output, *args]
+        command = [PUBLISHER, "build", *quirks, "--output", self.output, *args]
         done = subprocess.run(
             [str(arg) for arg in [*command, source or self.checkout]],
             stdout=subprocess.PIPE,
@@ -413,7 +411,7 @@ class CompletionTest(unittest.TestCase):
             . {self.LIBRARY}
             . {SOURCE}/contrib/lvfs/tdx-module-cabinet.bash
             COMP_WORDS=(tdx-module-cabinet "$@") COMP_CWORD=$# COMP_LINE='{line}' COMP_POINT={len(line)}
-            _tdx_module_cabinet {TOOL} 2>/dev/null
+            _tdx_module_cabinet {PUBLISHER} 2>/dev/null
             printf '%s\\n' "${{COMPREPLY[@]}}"
         """
         return run("bash", "-c", script, "bash", *words).split()
@@ -425,7 +423,7 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.complete("build", "--he"), ["--help", "--header-version="])
         self.assertEqual(self.complete("build", "--urgency", ""), ["low", "medium", "high", "critical"])
         options = self.complete("build", "--")
-        for option in re.findall(r"^  (--[a-z-]+=?)", run(TOOL, "--help"), re.MULTILINE):
+        for option in re.findall(r"^  (--[a-z-]+=?)", run(PUBLISHER, "--help"), re.MULTILINE):
             self.assertIn(option, options)
 
 

@@ -21,7 +21,17 @@ from typing import List, Optional
 
 import gi
 import tap
-from cabinet import BUILD, SOURCE, clean_env, make_cabinet, make_image, run, signer_of
+from cabinet import (
+    BUILD,
+    QUIRK,
+    SOURCE,
+    clean_env,
+    make_cabinet,
+    make_image,
+    run,
+    signer_of,
+    write_quirk,
+)
 from client import Client
 
 gi.require_version("UMockdev", "1.0")
@@ -138,7 +148,7 @@ class Testbed(Client):
         self.daemon: Optional[subprocess.Popen] = None
         self.log = self.tmp / "daemon.log"
         signers = ["--signer=" + signer_of()]
-        quirk = (SOURCE / "plugins/tdx-module/tdx-module.quirk").read_text(encoding="utf-8")
+        quirk = QUIRK.read_text(encoding="utf-8")
         signers += [
             "--signer=" + line.split("=")[1].strip()
             for line in quirk.splitlines()
@@ -207,9 +217,7 @@ class Testbed(Client):
 
     def trust(self, signer: str, name: str = "test-signer") -> None:
         """Lets the plugin take images of another key; it reads this when the daemon starts."""
-        (self.quirks / f"{name}.quirk").write_text(
-            f"[TDX\\MODULE]\nTdxModuleSigners = {signer}\n", encoding="utf-8"
-        )
+        write_quirk(self.quirks / f"{name}.quirk", signer)
 
     def start_daemon(self) -> None:
         with self.log.open("w", encoding="utf-8") as log:
