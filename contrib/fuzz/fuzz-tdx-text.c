@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
 
 static void
@@ -51,14 +52,14 @@ fuzz_check_cpus(FuTdxHost *host, const gchar *str)
 static void
 fuzz_check_series(const gchar *str)
 {
-	g_autofree gchar *series = fu_tdx_preflight_version_to_series(str, NULL);
+	g_autofree gchar *series = fu_tdx_common_version_to_series(str, NULL);
 	g_autofree gchar *series2 = NULL;
 	g_autofree gchar *version = NULL;
 
 	if (series == NULL)
 		return;
 	version = g_strdup_printf("%s.65535", series);
-	series2 = fu_tdx_preflight_version_to_series(version, NULL);
+	series2 = fu_tdx_common_version_to_series(version, NULL);
 	g_assert_cmpstr(series2, ==, series);
 }
 

@@ -51,7 +51,8 @@ generate()
         echo "#define PACKAGE_VERSION \"$version\""
     } >"$output/gen/config.h"
     /usr/bin/python3 -B contrib/sdk/rustgen.py --generator "$sdk/source/libfwupdplugin" \
-        --prefix Fu --output "$output/gen" plugins/tdx-module/fu-tdx-module.rs
+        --prefix Fu --output "$output/gen" plugins/tdx-module/fu-tdx-module.rs \
+        plugins/tdx-module/fu-fw-upload.rs
 
     # as in fwupd's contrib/ci/oss-fuzz.py
     for name in blob sigstruct; do
@@ -83,8 +84,10 @@ link_program()
         -isystem "$sdk/source/libfwupdplugin" \
         $(pkg-config --cflags gio-unix-2.0 gmodule-2.0 gnutls json-glib-1.0 xmlb) \
         -o "$program" "$@" "$output/gen/fu-tdx-module-struct.c" \
-        plugins/tdx-module/fu-tdx-blob-firmware.c plugins/tdx-module/fu-tdx-host.c \
-        plugins/tdx-module/fu-tdx-preflight.c plugins/tdx-module/fu-tdx-sigstruct-firmware.c \
+        "$output/gen/fu-fw-upload-struct.c" \
+        plugins/tdx-module/fu-tdx-blob-firmware.c plugins/tdx-module/fu-tdx-common.c \
+        plugins/tdx-module/fu-tdx-host.c plugins/tdx-module/fu-tdx-preflight.c \
+        plugins/tdx-module/fu-tdx-sigstruct-firmware.c \
         $ldflags -L"$sdk/lib" -Wl,-rpath,"$libdir" -lfwupdplugin -lfwupd \
         $(pkg-config --libs gio-unix-2.0 gmodule-2.0 gnutls json-glib-1.0 xmlb)
 }

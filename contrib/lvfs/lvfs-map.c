@@ -8,7 +8,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "fu-tdx-preflight.h"
+#include "fu-tdx-common.h"
 #include "lvfs-map.h"
 
 #define LVFS_MAP_KEY_RELEASES "tdx_module_releases"
@@ -48,7 +48,7 @@ lvfs_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 			    key);
 		return NULL;
 	}
-	series = fu_tdx_preflight_version_to_series(version, error);
+	series = fu_tdx_common_version_to_series(version, error);
 	if (series == NULL) {
 		g_prefix_error(error, "%s: ", key);
 		return NULL;
@@ -97,7 +97,7 @@ lvfs_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 	}
 	for (guint i = 0; i < seamldrs->len; i++) {
 		const gchar *version = g_ptr_array_index(seamldrs, i);
-		gchar *series = fu_tdx_preflight_version_to_series(version, NULL);
+		gchar *series = fu_tdx_common_version_to_series(version, NULL);
 		if (!g_hash_table_add(seen, series)) {
 			g_set_error(error,
 				    FWUPD_ERROR,
@@ -260,8 +260,8 @@ lvfs_map_find(GPtrArray *map, const gchar *version)
 gchar *
 lvfs_map_release_check(const LvfsMapRelease *self)
 {
-	g_autofree gchar *series = fu_tdx_preflight_version_to_series(self->version, NULL);
-	g_autofree gchar *series_min = fu_tdx_preflight_version_to_series(self->min_version, NULL);
+	g_autofree gchar *series = fu_tdx_common_version_to_series(self->version, NULL);
+	g_autofree gchar *series_min = fu_tdx_common_version_to_series(self->min_version, NULL);
 
 	if (g_strcmp0(series, series_min) == 0 &&
 	    fu_version_compare(self->min_version, self->version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0)

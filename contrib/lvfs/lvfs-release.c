@@ -8,6 +8,7 @@
 
 #include <glib/gstdio.h>
 
+#include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
 #include "lvfs-release.h"
 
@@ -99,7 +100,7 @@ lvfs_release_ensure_signatures(LvfsRelease *self, GError **error)
 
 		if (!fu_strtoull(split[i], &value, 1, G_MAXUINT32, FU_INTEGER_BASE_16, error))
 			return FALSE;
-		signature = value & FU_TDX_CPU_SIGNATURE_MASK;
+		signature = value & FU_TDX_COMMON_CPU_SIGNATURE_MASK;
 		for (guint j = 0; j < self->signatures->len; j++) {
 			if (g_array_index(self->signatures, guint32, j) == signature)
 				found = TRUE;
@@ -202,7 +203,7 @@ lvfs_release_load(const gchar *filename,
 	self->source = g_strdup(filename);
 	self->signatures = g_array_new(FALSE, FALSE, sizeof(guint32));
 	self->warnings = g_ptr_array_new_with_free_func(g_free);
-	self->series = fu_tdx_preflight_version_to_series(self->version, error);
+	self->series = fu_tdx_common_version_to_series(self->version, error);
 	if (self->series == NULL)
 		return NULL;
 	blob = lvfs_release_read(filename, error);

@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#include "fu-tdx-preflight.h"
+#include "fu-tdx-common.h"
 #include "lvfs-requires.h"
 
 /*
@@ -40,7 +40,7 @@ lvfs_requires_add_seamldr(XbBuilderNode *requires, const LvfsRelease *release, G
 
 	for (guint i = 0; i < release->map->seamldrs->len; i++) {
 		const gchar *version = g_ptr_array_index(release->map->seamldrs, i);
-		g_autofree gchar *series = fu_tdx_preflight_version_to_series(version, error);
+		g_autofree gchar *series = fu_tdx_common_version_to_series(version, error);
 		if (series == NULL)
 			return FALSE;
 		g_string_append_printf(str, "%s.*=%s|", series, version);

@@ -336,6 +336,7 @@ mock_control_set(MockHost *self, const gchar *key, const gchar *value)
 	    {"cpu-offline-after-reads", mock_control_set_cpu_offline, NULL},
 	    {"erratum", mock_control_set_flag, &self->erratum},
 	    {"fault", mock_control_set_fault, &self->upload->fault_error},
+	    {"fault-after", mock_control_set_string, &self->fault_after},
 	    {"fault-loses", mock_control_set_flag, &self->fault_loses},
 	    {"fault-version", mock_control_set_string, &self->fault_version},
 	    {"install-version", mock_control_set_string, &self->install_version},

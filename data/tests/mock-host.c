@@ -132,6 +132,7 @@ mock_host_free(MockHost *self)
 	g_free(self->present);
 	g_free(self->smt);
 	g_free(self->fault_version);
+	g_free(self->fault_after);
 	g_free(self->vanish);
 	g_free(self->vanish_device);
 	g_free(self->online_after_reads);

@@ -126,6 +126,7 @@ struct MockHost {
 	/* faults that are not of one node or of the upload */
 	gboolean fault_loses;
 	gchar *fault_version;
+	gchar *fault_after;
 	gchar *vanish;
 	gchar *vanish_device;
 	guint late_attrs_ms;

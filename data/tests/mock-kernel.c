@@ -181,6 +181,19 @@ mock_kernel_start_module(MockHost *self, GBytes *sigstruct)
 	mock_host_set_running(self, version != NULL ? version : "0.0.00");
 }
 
+static void
+mock_kernel_fault_after(MockHost *self)
+{
+	g_autofree gchar *fault = g_steal_pointer(&self->fault_after);
+	g_auto(GStrv) parts = fault != NULL ? g_strsplit(fault, "=", 2) : NULL;
+
+	if (parts == NULL)
+		return;
+	mock_host_log(self, "fault: %s", fault);
+	if (parts[1] == NULL || !mock_control_set(self, parts[0], parts[1]))
+		mock_host_log(self, "fault: invalid");
+}
+
 /* MockFwUploadOps.write */
 static const gchar *
 mock_kernel_install(GBytes *image, gpointer user_data)
@@ -221,6 +234,7 @@ mock_kernel_install(GBytes *image, gpointer user_data)
 	}
 	mock_host_log(self, "seamldr: installed, %u updates remaining", self->seamldr.remaining);
 	mock_kernel_start_module(self, sigstruct);
+	mock_kernel_fault_after(self);
 	return NULL;
 }
 

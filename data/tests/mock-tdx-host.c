@@ -31,6 +31,7 @@ static const gchar *mock_options_description =
     "    fault=STATUS:ERROR       once, the upload ends so, and nothing happens to the module\n"
     "    fault-loses=0|1          but with this it is lost, by the next fault=\n"
     "    fault-version=V          once, a fault or a success leaves this version\n"
+    "    fault-after=KEY=VALUE    once, what a success leaves; KEY is one of these here\n"
     "    attr-errno=ATTR:[OP:]ERRNO[:COUNT]  OP is open, read or write; ATTR:0 resets\n"
     "    attr-text=ATTR:TEXT      with \\n \\t \\x00, or @empty, or @garbage; ATTR: resets\n"
     "    short-write=N            data takes at most N bytes per write; empty resets\n"

@@ -16,6 +16,7 @@
 /* the end state of an update */
 typedef enum {
 	FAULT_END_UPDATED,
+	FAULT_END_UPDATED_BUT, /* not as it should */
 	FAULT_END_UNCHANGED,
 	FAULT_END_LOST,
 	FAULT_END_OTHER,
@@ -65,7 +66,7 @@ fault_assert_end(MockFixture *fixture, const Fault *fault)
 {
 	const gchar *version = fu_device_get_version(fixture->device);
 
-	if (fault->end == FAULT_END_UPDATED)
+	if (fault->end == FAULT_END_UPDATED || fault->end == FAULT_END_UPDATED_BUT)
 		g_assert_cmpstr(version, ==, "1.5.16");
 	if (fault->end == FAULT_END_UNCHANGED)
 		g_assert_cmpstr(version, ==, "1.5.06");
@@ -308,6 +309,20 @@ main(int argc, char **argv)
 	     FAULT_END_OTHER,
 	     FWUPD_ERROR_WRITE,
 	     "TDX module 1.5.13 is running after the update, expected 1.5.16",
+	     1},
+	    {"updates-left-wrong",
+	     NULL,
+	     "remaining=5\nfault-after=remaining=5\n",
+	     FAULT_END_UPDATED_BUT,
+	     FWUPD_ERROR_WRITE,
+	     "num_remaining_updates is 5, expected 4",
+	     1},
+	    {"updates-left-unreadable",
+	     NULL,
+	     "fault-after=attr-errno=num_remaining_updates:EIO\n",
+	     FAULT_END_UPDATED_BUT,
+	     FWUPD_ERROR_WRITE,
+	     "the number of updates left is not known",
 	     1},
 	    {"udev-abort",
 	     NULL,

@@ -8,7 +8,7 @@
 
 #include <fwupdplugin.h>
 
-#include "fu-tdx-module-struct.h"
+#include "fu-fw-upload-struct.h"
 
 #define FU_TYPE_FW_UPLOAD (fu_fw_upload_get_type())
 G_DECLARE_FINAL_TYPE(FuFwUpload, fu_fw_upload, FU, FW_UPLOAD, GObject)

@@ -12,6 +12,7 @@
 #include "fu-device-event-private.h"
 #include "fu-plugin-private.h"
 #include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-common.h"
 #include "fu-tdx-host.h"
 #include "fu-tdx-module-plugin.h"
 #include "fu-tdx-preflight.h"
@@ -1344,7 +1345,7 @@ fu_tdx_preflight_series_func(gconstpointer user_data)
 		g_autofree gchar *series = NULL;
 		g_autoptr(GError) error = NULL;
 
-		series = fu_tdx_preflight_version_to_series(items[i][0], &error);
+		series = fu_tdx_common_version_to_series(items[i][0], &error);
 		g_assert_cmpstr(series, ==, items[i][1]);
 		if (series == NULL)
 			fu_test_assert_error(error, "InvalidData: version *");

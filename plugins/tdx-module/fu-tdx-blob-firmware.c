@@ -171,8 +171,8 @@ fu_tdx_blob_firmware_check_size(gsize streamsz, GError **error)
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
 			    "image has %" G_GSIZE_FORMAT
-			    " bytes, expected a header page, a sigstruct "
-			    "page and whole module pages of %u bytes each",
+			    " bytes, expected a header page, a sigstruct page and whole module "
+			    "pages of %u bytes each",
 			    streamsz,
 			    (guint)FU_TDX_PAGE_SIZE);
 		return FALSE;

@@ -188,35 +188,6 @@ fu_tdx_host_get_blob_version(FuTdxHost *self)
 	return FU_TDX_BLOB_VERSION_V2;
 }
 
-/**
- * fu_tdx_host_parse_number:
- * @str: (nullable): a number as the kernel prints it, i.e. just decimal digits
- * @max: the largest value that is allowed
- * @value: (out): the number
- * @error: (nullable): optional return location for an error
- *
- * Parses a number more strictly than fu_strtoull(), which also takes empty strings, signs, and
- * anything after a newline.
- *
- * Returns: %TRUE for success
- **/
-gboolean
-fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError **error)
-{
-	g_return_val_if_fail(value != NULL, FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
-
-	if (str == NULL || str[0] == '\0' || strspn(str, "0123456789") != strlen(str)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "'%.64s' is not a number",
-			    str != NULL && g_str_is_ascii(str) ? str : "");
-		return FALSE;
-	}
-	return fu_strtoull(str, value, 0, max, FU_INTEGER_BASE_10, error);
-}
-
 typedef struct {
 	guint64 family; /* or G_MAXUINT64 */
 	guint64 model;	/* or G_MAXUINT64 */
@@ -281,13 +252,13 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 		return TRUE;
 	}
 	if (g_strcmp0(key, "cpu family") == 0) {
-		return fu_tdx_host_parse_number(value,
-						FU_TDX_HOST_CPU_FAMILY_MAX,
-						&helper->cpu.family,
-						error);
+		return fu_tdx_common_parse_number(value,
+						  FU_TDX_HOST_CPU_FAMILY_MAX,
+						  &helper->cpu.family,
+						  error);
 	}
 	if (g_strcmp0(key, "model") == 0)
-		return fu_tdx_host_parse_number(value, G_MAXUINT8, &helper->cpu.model, error);
+		return fu_tdx_common_parse_number(value, G_MAXUINT8, &helper->cpu.model, error);
 
 	/* the last of the three */
 	if (g_strcmp0(key, "stepping") == 0) {
@@ -362,13 +333,16 @@ fu_tdx_host_parse_cpulist(const gchar *str, GError **error)
 		guint64 last = 0;
 		g_auto(GStrv) range = g_strsplit(ranges[i], "-", 2);
 
-		if (!fu_tdx_host_parse_number(range[0], FU_TDX_HOST_CPUS_MAX - 1, &first, error)) {
+		if (!fu_tdx_common_parse_number(range[0],
+						FU_TDX_HOST_CPUS_MAX - 1,
+						&first,
+						error)) {
 			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
 			return NULL;
 		}
 		last = first;
 		if (range[1] != NULL &&
-		    !fu_tdx_host_parse_number(range[1], FU_TDX_HOST_CPUS_MAX - 1, &last, error)) {
+		    !fu_tdx_common_parse_number(range[1], FU_TDX_HOST_CPUS_MAX - 1, &last, error)) {
 			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
 			return NULL;
 		}
@@ -471,7 +445,7 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 		if (!g_str_has_prefix(lines[i], "tdx "))
 			continue;
 		value = g_strstrip(g_strdup(lines[i] + strlen("tdx ")));
-		if (!fu_tdx_host_parse_number(value, G_MAXUINT32, &self->tds, error)) {
+		if (!fu_tdx_common_parse_number(value, G_MAXUINT32, &self->tds, error)) {
 			g_prefix_error(error, "misc.current has '%.64s': ", lines[i]);
 			return FALSE;
 		}

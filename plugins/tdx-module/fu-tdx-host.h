@@ -23,9 +23,6 @@ fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error) G_GNUC_W
     G_GNUC_NON_NULL(1, 2);
 
 gboolean
-fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(3);
-gboolean
 fu_tdx_host_parse_cpuinfo(FuTdxHost *self,
 			  const gchar *str,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);

@@ -10,6 +10,7 @@
 
 #include "fu-fw-upload.h"
 #include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-common.h"
 #include "fu-tdx-host.h"
 #include "fu-tdx-module-device.h"
 #include "fu-tdx-preflight.h"
@@ -130,7 +131,7 @@ fu_tdx_module_device_read_version(FuTdxModuleDevice *self, const gchar *attr, GE
 	value = fu_tdx_module_device_read_attr(self, attr, error);
 	if (value == NULL)
 		return NULL;
-	series = fu_tdx_preflight_version_to_series(value, error);
+	series = fu_tdx_common_version_to_series(value, error);
 	if (series == NULL) {
 		g_prefix_error(error, "%s: ", attr);
 		return NULL;
@@ -203,7 +204,7 @@ fu_tdx_module_device_add_instance_ids(FuTdxModuleDevice *self, const gchar *vers
 	GArray *signatures = fu_tdx_host_get_signatures(self->host);
 	g_autofree gchar *series = NULL;
 
-	series = fu_tdx_preflight_version_to_series(version, error);
+	series = fu_tdx_common_version_to_series(version, error);
 	if (series == NULL)
 		return FALSE;
 	fu_device_add_instance_str(FU_DEVICE(self), "SERIES", series);
@@ -293,10 +294,12 @@ fu_tdx_module_device_ensure_updates_left(FuTdxModuleDevice *self)
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
 		attr = "seamldr/num_remaining_updates";
 	value = fu_tdx_module_device_read_attr(self, attr, &error_local);
-	if (value == NULL ||
-	    !fu_tdx_host_parse_number(value, G_MAXUINT32, &self->updates_left, &error_local)) {
+	if (value != NULL &&
+	    !fu_tdx_common_parse_number(value, G_MAXUINT32, &self->updates_left, &error_local))
+		g_prefix_error(&error_local, "%s: ", attr);
+	if (error_local != NULL) {
 		self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
-		self->updates_error = g_strdup_printf("%s: %s", attr, error_local->message);
+		self->updates_error = g_strdup(error_local->message);
 	}
 }
 
@@ -680,25 +683,14 @@ fu_tdx_module_device_check_changed(FuTdxModuleDevice *self,
 	return TRUE;
 }
 
-/* only the device itself can tell what has happened */
+/* is it the expected TDX module, for the price of one update? */
 static gboolean
-fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
-				  const FuTdxModuleDeviceResult *result,
-				  GError **error)
+fu_tdx_module_device_check_installed(FuTdxModuleDevice *self,
+				     const FuTdxModuleDeviceResult *result,
+				     GError **error)
 {
-	const gchar *version;
-	const gchar *why = fu_tdx_module_device_result_get_why(result);
+	const gchar *version = fu_device_get_version(FU_DEVICE(self));
 
-	/* in a replay, what is read now is from the recording, whatever has been written */
-	if (fu_device_has_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_EMULATED) &&
-	    result->error_upload != NULL && !result->refused) {
-		g_propagate_error(error, g_error_copy(result->error_upload));
-		return FALSE;
-	}
-	if (!fu_tdx_module_device_check_alive(self, result, error) ||
-	    !fu_tdx_module_device_check_changed(self, result, error))
-		return FALSE;
-	version = fu_device_get_version(FU_DEVICE(self));
 	if (!fu_tdx_module_device_version_equal(version, result->version_new)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -706,7 +698,17 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 			    "TDX module %s is running after the update, expected %s (%s)",
 			    version,
 			    result->version_new,
-			    why);
+			    fu_tdx_module_device_result_get_why(result));
+		return FALSE;
+	}
+	if (self->updates_error != NULL) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_WRITE,
+			    "TDX module %s is running as expected, but the number of updates left "
+			    "is not known (%s); see the log of the kernel",
+			    version,
+			    self->updates_error);
 		return FALSE;
 	}
 	if (self->updates_left != result->updates_left - 1) {
@@ -714,14 +716,37 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
 			    "TDX module %s is running as expected, but num_remaining_updates is "
-			    "%" G_GINT64_FORMAT ", expected %" G_GUINT64_FORMAT,
+			    "%" G_GUINT64_FORMAT ", expected %" G_GUINT64_FORMAT
+			    "; see the log of the kernel",
 			    version,
-			    (gint64)self->updates_left,
+			    self->updates_left,
 			    result->updates_left - 1);
 		return FALSE;
 	}
-	if (result->error_upload != NULL)
-		g_info("TDX module %s is running, although %s", version, why);
+	return TRUE;
+}
+
+/* only the device itself can tell what has happened */
+static gboolean
+fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
+				  const FuTdxModuleDeviceResult *result,
+				  GError **error)
+{
+	/* in a replay, what is read now is from the recording, whatever has been written */
+	if (fu_device_has_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_EMULATED) &&
+	    result->error_upload != NULL && !result->refused) {
+		g_propagate_error(error, g_error_copy(result->error_upload));
+		return FALSE;
+	}
+	if (!fu_tdx_module_device_check_alive(self, result, error) ||
+	    !fu_tdx_module_device_check_changed(self, result, error) ||
+	    !fu_tdx_module_device_check_installed(self, result, error))
+		return FALSE;
+	if (result->error_upload != NULL) {
+		g_info("TDX module %s is running, although %s",
+		       result->version_new,
+		       result->error_upload->message);
+	}
 	return TRUE;
 }
 
@@ -901,35 +926,22 @@ fu_tdx_module_device_set_progress(FuDevice *device, FuProgress *progress)
 	fu_progress_add_step(progress, FWUPD_STATUS_DEVICE_BUSY, 1, "reload");
 }
 
-static void
-fu_tdx_module_device_add_metadata(FuTdxModuleDevice *self,
-				  const gchar *suffix,
-				  GHashTable *metadata)
-{
-	if (self->module_svn != 0) {
-		g_hash_table_insert(metadata,
-				    g_strdup_printf("TdxModuleSvn%s", suffix),
-				    g_strdup_printf("0x%04x", self->module_svn));
-	}
-	if (self->module_mrseam != NULL) {
-		g_hash_table_insert(metadata,
-				    g_strdup_printf("TdxModuleMrseam%s", suffix),
-				    g_strdup(self->module_mrseam));
-	}
-}
-
+/* what was running; fwupd does not ask again after an update without a reboot */
 static void
 fu_tdx_module_device_report_metadata_pre(FuDevice *device, GHashTable *metadata)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	fu_tdx_module_device_add_metadata(self, "Old", metadata);
-}
 
-static void
-fu_tdx_module_device_report_metadata_post(FuDevice *device, GHashTable *metadata)
-{
-	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	fu_tdx_module_device_add_metadata(self, "New", metadata);
+	if (self->module_svn != 0) {
+		g_hash_table_insert(metadata,
+				    g_strdup("TdxModuleSvnOld"),
+				    g_strdup_printf("0x%04x", self->module_svn));
+	}
+	if (self->module_mrseam != NULL) {
+		g_hash_table_insert(metadata,
+				    g_strdup("TdxModuleMrseamOld"),
+				    g_strdup(self->module_mrseam));
+	}
 }
 
 static void
@@ -990,5 +1002,4 @@ fu_tdx_module_device_class_init(FuTdxModuleDeviceClass *klass)
 	device_class->set_quirk_kv = fu_tdx_module_device_set_quirk_kv;
 	device_class->set_progress = fu_tdx_module_device_set_progress;
 	device_class->report_metadata_pre = fu_tdx_module_device_report_metadata_pre;
-	device_class->report_metadata_post = fu_tdx_module_device_report_metadata_post;
 }

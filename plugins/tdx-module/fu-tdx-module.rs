@@ -83,31 +83,6 @@ struct FuStructTdxSigstruct {
     cpuid_table: [u32le; 255],
 }
 
-// as in the kernel's sysfs-class-firmware
-#[derive(ToString, FromString)]
-enum FuFwUploadStatus {
-    Unknown,
-    Idle,
-    Receiving,
-    Preparing,
-    Transferring,
-    Programming,
-}
-
-#[derive(FromString)]
-enum FuFwUploadError {
-    Unknown,
-    None,
-    HwError,
-    Timeout,
-    UserAbort,
-    DeviceBusy,
-    InvalidFileSize,
-    ReadWriteError,
-    FlashWearout,
-    FirmwareInvalid,
-}
-
 // where the kernel puts the P-SEAMLDR attributes
 #[derive(ToString)]
 enum FuTdxSeamldrLayout {

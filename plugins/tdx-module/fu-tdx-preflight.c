@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
 
 /* P-SEAMLDR decides all of this too, but when it refuses, the running TDX module is already gone */
@@ -40,41 +41,6 @@ static void G_GNUC_PRINTF(4, 5) fu_tdx_preflight_refuse(GPtrArray *verdicts,
 	g_ptr_array_add(verdicts, verdict);
 }
 
-/**
- * fu_tdx_preflight_version_to_series:
- * @version: (nullable): a version as the kernel spells it, e.g. `1.5.06`
- * @error: (nullable): optional return location for an error
- *
- * Gets the series; updates at run time never leave it.
- *
- * Returns: (transfer full): major and minor number, e.g. `1.5`, or %NULL if @version is invalid
- **/
-gchar *
-fu_tdx_preflight_version_to_series(const gchar *version, GError **error)
-{
-	guint64 parts[3] = {0};
-	g_auto(GStrv) split = NULL;
-
-	g_return_val_if_fail(error == NULL || *error == NULL, NULL);
-
-	split = g_strsplit(version != NULL ? version : "", ".", -1);
-	if (g_strv_length(split) != G_N_ELEMENTS(parts)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "version is '%s', expected three numbers such as '1.5.06'",
-			    version != NULL ? version : "");
-		return NULL;
-	}
-	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-		if (!fu_tdx_host_parse_number(split[i], G_MAXUINT16, &parts[i], error)) {
-			g_prefix_error(error, "version '%s' is invalid: ", version);
-			return NULL;
-		}
-	}
-	return g_strdup_printf("%u.%u", (guint)parts[0], (guint)parts[1]);
-}
-
 static gchar *
 fu_tdx_preflight_signatures_to_string(GArray *signatures)
 {
@@ -104,8 +70,7 @@ fu_tdx_preflight_check_module(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					FU_TDX_PREFLIGHT_RULE_MODULE_VERSION,
 					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The version of the running TDX module is not known (%s), "
-					"and an update needs it; "
-					"see the log of the kernel",
+					"and an update needs it; see the log of the kernel",
 					facts->module_error != NULL ? facts->module_error : "");
 	}
 }
@@ -120,8 +85,7 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		    FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM,
 		    FWUPD_ERROR_NOT_SUPPORTED,
 		    "The CPU has the erratum SEAMRET_INVD_VMCS, for which Linux offers no update "
-		    "of "
-		    "the TDX module at run time; install newer microcode, or update the BIOS");
+		    "of the TDX module at run time; install newer microcode, or update the BIOS");
 		return;
 	}
 	if (facts->seamldr_version == NULL) {
@@ -139,10 +103,9 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
 					FWUPD_ERROR_NOT_SUPPORTED,
 					"The kernel has no firmware upload for the TDX module, "
-					"i.e. no folder tdx_module "
-					"in /sys/class/firmware; it needs Linux 7.2 or later with "
-					"CONFIG_FW_UPLOAD, and "
-					"a TDX module that can be updated at run time");
+					"i.e. no folder tdx_module in /sys/class/firmware; it "
+					"needs Linux 7.2 or later with CONFIG_FW_UPLOAD, and a TDX "
+					"module that can be updated at run time");
 		return;
 	}
 	if (facts->updates_left == FU_TDX_PREFLIGHT_UPDATES_UNKNOWN) {
@@ -150,8 +113,7 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
 					FWUPD_ERROR_NOT_SUPPORTED,
 					"The number of updates left is not known (%s), and an "
-					"update needs 1; see the log "
-					"of the kernel",
+					"update needs 1; see the log of the kernel",
 					facts->updates_error != NULL ? facts->updates_error : "");
 		return;
 	}
@@ -160,8 +122,7 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
 					FWUPD_ERROR_NEEDS_USER_ACTION,
 					"The P-SEAMLDR has 0 updates left until the next reboot, "
-					"and an update needs 1; "
-					"reboot the host first");
+					"and an update needs 1; reboot the host first");
 	}
 }
 
@@ -420,7 +381,7 @@ fu_tdx_preflight_check_svn(const FuTdxPreflightFacts *facts,
 				FWUPD_ERROR_VERSION_NEWER,
 				"The SVN of the image is 0x%04x, and the running TDX module has "
 				"0x%04x; the P-SEAMLDR takes only the same high byte and at least "
-				"the same low byte",
+				"the same low byte, so use a newer image of this series",
 				svn,
 				facts->module_svn);
 }
@@ -478,14 +439,13 @@ fu_tdx_preflight_check_version(const FuTdxPreflightFacts *facts,
 	g_autoptr(GError) error_local = NULL;
 	g_autoptr(GPtrArray) verdicts = fu_tdx_preflight_verdicts_new();
 
-	series = fu_tdx_preflight_version_to_series(version, &error_local);
+	series = fu_tdx_common_version_to_series(version, &error_local);
 	if (series == NULL) {
 		fu_tdx_preflight_refuse(
 		    verdicts,
 		    FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
 		    FWUPD_ERROR_INVALID_FILE,
-		    "The %s; install the image from a cabinet archive that gives "
-		    "its version",
+		    "The %s; install the image from a cabinet archive that gives its version",
 		    error_local->message);
 		return g_steal_pointer(&verdicts);
 	}
@@ -502,7 +462,7 @@ fu_tdx_preflight_check_version(const FuTdxPreflightFacts *facts,
 	fu_tdx_preflight_check_svn(facts, sigstruct, verdicts);
 
 	/* the host rules have refused already */
-	series_running = fu_tdx_preflight_version_to_series(facts->module_version, NULL);
+	series_running = fu_tdx_common_version_to_series(facts->module_version, NULL);
 	if (series_running == NULL)
 		return g_steal_pointer(&verdicts);
 	if (g_strcmp0(series, series_running) != 0) {

@@ -6,8 +6,9 @@
 
 #pragma once
 
-#include "fu-tdx-blob-firmware.h"
+#include "fu-fw-upload-struct.h"
 #include "fu-tdx-host.h"
+#include "fu-tdx-sigstruct-firmware.h"
 
 /* num_remaining_updates could not be read */
 #define FU_TDX_PREFLIGHT_UPDATES_UNKNOWN G_MAXUINT64
@@ -73,5 +74,3 @@ fu_tdx_preflight_check_version(const FuTdxPreflightFacts *facts,
 gboolean
 fu_tdx_preflight_to_error(GPtrArray *verdicts, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1);
-gchar *
-fu_tdx_preflight_version_to_series(const gchar *version, GError **error) G_GNUC_WARN_UNUSED_RESULT;

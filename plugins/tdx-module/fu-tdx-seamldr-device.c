@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#include "fu-tdx-preflight.h"
+#include "fu-tdx-common.h"
 #include "fu-tdx-seamldr-device.h"
 
 struct _FuTdxSeamldrDevice {
@@ -57,7 +57,7 @@ fu_tdx_seamldr_device_new(FuUdevDevice *donor, const gchar *version, GError **er
 	g_return_val_if_fail(version != NULL, NULL);
 	g_return_val_if_fail(error == NULL || *error == NULL, NULL);
 
-	series = fu_tdx_preflight_version_to_series(version, error);
+	series = fu_tdx_common_version_to_series(version, error);
 	if (series == NULL)
 		return NULL;
 	self = g_object_new(FU_TYPE_TDX_SEAMLDR_DEVICE,

@@ -11,6 +11,7 @@
 #include <gnutls/crypto.h>
 #endif
 
+#include "fu-tdx-common.h"
 #include "fu-tdx-module-struct.h"
 #include "fu-tdx-sigstruct-firmware.h"
 
@@ -288,7 +289,7 @@ fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 signatur
 
 	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(self->st); i++) {
 		guint32 tmp = fu_struct_tdx_sigstruct_get_cpuid_table(self->st, i);
-		if (((tmp ^ signature) & FU_TDX_CPU_SIGNATURE_MASK) == 0)
+		if (((tmp ^ signature) & FU_TDX_COMMON_CPU_SIGNATURE_MASK) == 0)
 			return TRUE;
 	}
 	return FALSE;

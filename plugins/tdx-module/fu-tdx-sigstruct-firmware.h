@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "fu-tdx-common.h"
+#include <fwupdplugin.h>
 
 #define FU_TYPE_TDX_SIGSTRUCT_FIRMWARE (fu_tdx_sigstruct_firmware_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,

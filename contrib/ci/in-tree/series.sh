@@ -67,14 +67,14 @@ commit()
 
 firmware()
 {
-    commit 1-firmware fu-tdx-module.rs fu-tdx-common.h fu-tdx-blob-firmware.c \
+    commit 1-firmware fu-tdx-module.rs fu-tdx-common.c fu-tdx-common.h fu-tdx-blob-firmware.c \
         fu-tdx-blob-firmware.h fu-tdx-sigstruct-firmware.c fu-tdx-sigstruct-firmware.h \
         tests/tdx-blob-v1.builder.xml tests/tdx-blob-v2.builder.xml tests/tdx-sigstruct.builder.xml
 }
 
 upload()
 {
-    commit 2-upload fu-fw-upload.c fu-fw-upload.h
+    commit 2-upload fu-fw-upload.rs fu-fw-upload.c fu-fw-upload.h
 }
 
 preflight()
