@@ -48,4 +48,5 @@ contrib/ci/in-tree.sh 2.0.20 || status=1
 contrib/ci/in-tree.sh --if-built newest || status=1
 
 /usr/bin/python3 -B contrib/ci/count-tests.py build build-sanitize
+contrib/ci/cache.sh --prune 14
 exit $status

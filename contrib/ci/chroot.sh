@@ -26,7 +26,7 @@ INSIDE is gone afterwards.
   --plain                 without what is needed to build the plugin
   --bind OUTSIDE:INSIDE   a folder that COMMAND shares with the outside
 
-All that is kept is in \${TDX_CACHE:-\${XDG_CACHE_HOME:-~/.cache}/fwupd-plugin-tdx-module}.
+All that is kept is in the folder that contrib/ci/cache.sh prints.
 TEXT
 }
 
@@ -73,31 +73,6 @@ make_root()
         trixie "$1" "deb $mirror trixie main" "deb $mirror trixie-backports main" >&2
 }
 
-# run the rest of the arguments in folder $1 as it was, without changing it
-run_in()
-{
-    work=$(mktemp -d "$cache/run.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    mkdir "$work/upper" "$work/work" "$work/root"
-    export binds work
-    # shellcheck disable=SC2016 # for the inner shell
-    unshare --mount --pid --fork --kill-child sh -euc '
-        mount -t overlay overlay "$work/root" \
-            -o "lowerdir=$1,upperdir=$work/upper,workdir=$work/work"
-        mount -t proc proc "$work/root/proc"
-        mount --rbind /dev "$work/root/dev"
-        cp /etc/resolv.conf "$work/root/etc/resolv.conf"
-        for bind in $binds; do
-            mkdir -p "$work/root${bind#*:}"
-            mount --bind "${bind%%:*}" "$work/root${bind#*:}"
-        done
-        root=$work/root
-        shift
-        exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-            DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
-        ' sh "$@"
-}
-
 binds=
 packages=$build_packages
 while [ $# -gt 0 ]; do
@@ -129,8 +104,7 @@ done
 [ "$(id -u)" -eq 0 ] || die "has to be run by root"
 "$here/install.sh" debian-archive-keyring mmdebstrap util-linux
 
-cache=$(realpath -m "${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}")
-mkdir -p "$cache"
+cache=$("$here/cache.sh")
 exec 9>"$cache/lock"
 flock 9
 version=$(debian_version "$suite")
@@ -164,5 +138,5 @@ if [ $# -eq 0 ]; then
     echo "$root"
 else
     shift
-    run_in "$root" "$@"
+    exec "$here/in-root.sh" "$root" "$binds" "$@"
 fi

@@ -25,8 +25,7 @@ fwupdmgr and daemon. As root. Prints TAP.
   --output FOLDER  where the patch series for upstream goes, by default build/patches-VERSION
 
 Before 2.1.7 the plugin is compiled with contrib/sdk/fu-compat.h; later ones get nothing. What was
-fetched and built is in \${TDX_CACHE:-\${XDG_CACHE_HOME:-~/.cache}/fwupd-plugin-tdx-module} for the
-next time.
+fetched and built is kept in the folder that contrib/ci/cache.sh prints.
 TEXT
 }
 
@@ -119,7 +118,7 @@ done
 version=$1
 suite=
 contrib/ci/install.sh ca-certificates debian-archive-keyring dpkg-dev git patch util-linux xz-utils
-cache=$(realpath -m "${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}/in-tree")
+cache=$(contrib/ci/cache.sh)/in-tree
 mkdir -p "$cache"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

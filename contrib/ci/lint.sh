@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 [ $# -eq 1 ] || { sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2; }
 build=$(realpath "$1")
-cache=$(realpath -m "${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}/lint")
+cache=$(contrib/ci/cache.sh)/lint
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 number=0

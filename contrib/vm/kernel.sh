@@ -2,8 +2,8 @@
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Fetches the kernel of the VM and builds the test driver for it (Debian 12 or 13, as root). See
-# usage() below.
+# Prints two paths, the kernel of the VM and the test driver for it. What is not there yet is fetched
+# and built, which needs Debian 12 or 13 and root.
 set -eu
 here=$(dirname "$(realpath "$0")")
 
@@ -11,19 +11,7 @@ here=$(dirname "$(realpath "$0")")
 version=7.3.4+deb13-cloud-amd64
 mirror=$("$here/../ci/mirror.sh")
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-cache=${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}
-
-usage()
-{
-    cat <<TEXT
-usage: contrib/vm/kernel.sh [--cache FOLDER]
-
-Prints two paths, the kernel and the test driver. What was fetched or built before is not done again.
-
-  --cache FOLDER  where both are kept, by default $cache
-TEXT
-}
+cache=$("$here/../ci/cache.sh")
 
 die()
 {
@@ -81,22 +69,7 @@ make_once()
     work=
 }
 
-while [ $# -gt 0 ]; do
-    case $1 in
-    --cache)
-        [ $# -gt 1 ] || die "--cache needs a folder"
-        cache=$2
-        shift
-        ;;
-    -h | --help) usage && exit 0 ;;
-    *) usage >&2 && exit 2 ;;
-    esac
-    shift
-done
-
 # only one run at a time fetches and builds; the kernel lets go of the lock when it ends
-mkdir -p "$cache"
-cache=$(realpath "$cache")
 exec 9>"$cache/kernel.lock"
 flock 9
 work=

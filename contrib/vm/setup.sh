@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 mkdir -p "${1:-build}/vm"
 output=$(realpath "${1:-build}/vm")
-cache=$(realpath -m "${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}")
+cache=$(contrib/ci/cache.sh)
 guest_packages='dbus e2fsprogs kmod polkitd python3 systemd systemd-sysv udev'
 
 contrib/ci/install.sh e2fsprogs gcab mmdebstrap qemu-system-x86 util-linux

@@ -15,7 +15,7 @@ suite=$1
 # shellcheck disable=SC2086 # a list
 packages=$(printf '%s\n' $3 | sort -u | paste -s -d,)
 binds=$4
-cache=$(realpath -m "${TDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fwupd-plugin-tdx-module}")
+cache=$("$here/../cache.sh")
 root=$cache/suite-$suite-$(printf '%s %s' "$2" "$packages" | sha256sum | cut -c 1-12)
 shift 4
 
@@ -38,7 +38,6 @@ make_root()
 }
 
 "$here/../install.sh" debian-archive-keyring mmdebstrap util-linux
-mkdir -p "$cache"
 exec 9>"$root.lock"
 flock 9
 if [ ! -d "$root" ]; then
@@ -48,19 +47,4 @@ if [ ! -d "$root" ]; then
 fi
 exec 9>&-
 
-work=$(mktemp -d "$cache/run.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/upper" "$work/work" "$work/root"
-export binds root work
-# shellcheck disable=SC2016 # for the inner shell
-unshare --mount --pid --fork --kill-child sh -euc '
-    mount -t overlay overlay "$work/root" \
-        -o "lowerdir=$root,upperdir=$work/upper,workdir=$work/work"
-    mount -t proc proc "$work/root/proc"
-    mount --rbind /dev "$work/root/dev"
-    for bind in $binds; do
-        mkdir -p "$work/root${bind#*:}"
-        mount --bind "${bind%%:*}" "$work/root${bind#*:}"
-    done
-    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-        chroot "$work/root" "$@"' sh "$@"
+exec "$here/../in-root.sh" "$root" "$binds" "$@"
