@@ -26,6 +26,15 @@ class GuestsTest(TestbedCase):
         self.assertIn("TDs that keep running (3)", bed.fwupdmgr("update", check=0).stdout)
         self.assertEqual(bed.device()["Version"], "1.5.16")
 
+    def test_reinstall(self) -> None:
+        """The same TDX module again changes nothing for TDs."""
+        bed = self.bed(3)
+        bed.fwupdmgr("update", check=0)
+        cabinet = str(bed.cabinets / "good.bin.cab")
+        done = bed.fwupdmgr("install", cabinet, "--allow-reinstall", check=0)
+        self.assertNotIn("whoever checks attestation", done.stdout)
+        self.assertEqual(bed.mock.writes()["uploads"], 2)
+
     def test_again(self) -> None:
         """After an update with TDs the next release is offered, and says the same."""
         bed = self.bed(3)

@@ -804,7 +804,7 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	return TRUE;
 }
 
-/* what the update means for the guests; without an answer from the client it was a success too */
+/* what the new version means for the guests; a success also if no client answers */
 static void
 fu_tdx_module_device_emit_guests(FuTdxModuleDevice *self, FuProgress *progress)
 {
@@ -846,12 +846,15 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 		(flags & (FWUPD_INSTALL_FLAG_ALLOW_REINSTALL | FWUPD_INSTALL_FLAG_FORCE)) > 0,
 	};
 	guint delay = FU_TDX_MODULE_DEVICE_BUSY_DELAY_MIN;
+	g_autofree gchar *version = g_strdup(fu_device_get_version(device));
 
 	while (TRUE) {
 		g_autoptr(GError) error_local = NULL;
 
 		if (fu_tdx_module_device_upload(self, &attempt, progress, &error_local)) {
-			fu_tdx_module_device_emit_guests(self, progress);
+			const gchar *version_new = fu_device_get_version(device);
+			if (!fu_tdx_module_device_version_equal(version, version_new))
+				fu_tdx_module_device_emit_guests(self, progress);
 			return TRUE;
 		}
 		if (attempt.unchanged &&

@@ -9,7 +9,8 @@
 #include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
 
-/* P-SEAMLDR decides all of this too, but when it refuses, the running TDX module is already gone */
+/* P-SEAMLDR decides all of this too, see seamldr_install.c in its source that Intel has published,
+ * but when it refuses, the running TDX module is already gone */
 
 static void
 fu_tdx_preflight_verdict_free(FuTdxPreflightVerdict *verdict)
@@ -122,7 +123,8 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
 					FWUPD_ERROR_NEEDS_USER_ACTION,
 					"The P-SEAMLDR has 0 updates left until the next reboot, "
-					"and an update needs 1; reboot the host first");
+					"and an update needs 1; reboot the host first, and if it "
+					"is 0 even then, update the BIOS");
 	}
 }
 

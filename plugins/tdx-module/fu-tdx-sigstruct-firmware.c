@@ -859,7 +859,7 @@ fu_tdx_sigstruct_firmware_class_init(FuTdxSigstructFirmwareClass *klass)
 /**
  * fu_tdx_sigstruct_firmware_new:
  *
- * Creates the signed description of a TDX module, as defined in the source of P-SEAMLDR.
+ * Creates the signed description of a TDX module, see seam_sigstruct.h in the source of P-SEAMLDR.
  *
  * Returns: (transfer full): a #FuTdxSigstructFirmware
  **/

@@ -37,7 +37,7 @@ The `[tdx_module]` section can contain the following parameter:
 
 **RequireNoGuests={{tdx_module_RequireNoGuests}}**
 
-  Refuse to update the Intel TDX module as long as confidential guests are running on the host.
+  Refuse to update the Intel TDX module unless no confidential guests are running on the host.
 
 """
 
