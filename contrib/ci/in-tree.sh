@@ -16,8 +16,8 @@ usage: contrib/ci/in-tree.sh [--if-built] [--output FOLDER] VERSION
 
 Adds plugins/tdx-module/ as it is, and the few lines outside of it, to fwupd's source; builds that
 with the plugin built in; and runs there the plugin's self-tests, fwupd's test of all types, its
-documentation, its checks of the source, the fuzzers, and updates of the mock host with that
-fwupdmgr and daemon. As root. Prints TAP.
+documentation, its checks of the source, the fuzzers, the faults of the mock kernel, and updates of
+the mock host and recordings of it with those fwupdmgr, fwupdtool and daemon. As root. Prints TAP.
 
   VERSION          2.0.20 (Debian 12, or 13 if this is no Debian 12), 2.1.7 (Debian 13 backports),
                    or newest: the newest that Debian has the source of
@@ -78,6 +78,7 @@ run_inside()
     binds="$PWD:/project $folder:/in-tree"
     blobs=${TDX_MODULE_BLOBS:-../shared/intel-tdx-blobs}
     [ ! -d "$blobs" ] || binds="$binds $(realpath "$blobs"):/shared/intel-tdx-blobs"
+    [ "$version" != 2.0.20 ] || packages="$packages libarchive-dev"
     case $suite in
     bookworm) ;;
     *) packages="$packages systemd-dev" ;;

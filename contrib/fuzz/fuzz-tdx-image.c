@@ -163,7 +163,7 @@ fuzz_check_preflight(FuTdxSigstructFirmware *sigstruct)
 	    .module_version = "1.5.06",
 	    .module_svn = 0x010b,
 	    .seamldr_version = "1.5.06",
-	    .updates_left = 1,
+	    .remaining_updates = 1,
 	    .signers = signers,
 	};
 

@@ -22,7 +22,7 @@ fuzz_check_host(FuTdxHost *host)
 	    .host = host,
 	    .module_version = "1.5.06",
 	    .seamldr_version = "1.5.06",
-	    .updates_left = 1,
+	    .remaining_updates = 1,
 	};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) verdicts = NULL;

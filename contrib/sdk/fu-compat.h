@@ -106,12 +106,16 @@ fu_context_get_path(FuContext *ctx, FuPathKind kind, GError **error)
 /* since 2.1.7: the same, for any size */
 #define fu_base64_encode(buf, bufsz) g_base64_encode(buf, bufsz)
 
-/* since 2.1.1: tests can set paths; the other ones that they set are the same by default */
+/* since 2.1.1: tests can set paths */
 static inline void
 fu_context_set_path(FuContext *ctx, FuPathKind kind, const gchar *dirname)
 {
 	if (kind == FU_PATH_KIND_DATADIR_QUIRKS)
 		g_setenv("FWUPD_DATADIR_QUIRKS", dirname, TRUE);
+	else if (kind == FU_PATH_KIND_PROCFS)
+		g_setenv("FWUPD_PROCFS", dirname, TRUE);
+	else if (kind == FU_PATH_KIND_SYSFSDIR)
+		g_setenv("FWUPD_SYSFSDIR", dirname, TRUE);
 }
 
 /* since 2.1.5: one function loads everything, of which tests only need the quirks */

@@ -30,12 +30,14 @@ typedef struct {
 	FwupdError code; /* unless updated */
 	const gchar *message;
 	guint uploads;
+	FwupdInstallFlags flags;
 } Fault;
 
 static gboolean
 fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **error)
 {
 	gboolean ret;
+	GLogLevelFlags fatal = 0;
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
@@ -46,11 +48,11 @@ fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **er
 	fu_firmware_set_version(firmware, "1.5.16");
 	if (fault->set != NULL)
 		mock_fixture_set(fixture, fault->set);
-	ret = fu_device_write_firmware(fixture->device,
-				       firmware,
-				       progress,
-				       FWUPD_INSTALL_FLAG_NONE,
-				       error);
+
+	/* a reinstall is warned of */
+	fatal = g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+	ret = fu_device_write_firmware(fixture->device, firmware, progress, fault->flags, error);
+	g_log_set_always_fatal(fatal);
 
 	/* the engine does this in both cases */
 	if (!fu_device_cleanup(fixture->device,
@@ -147,7 +149,7 @@ fault_matrix_func(void)
 					     NULL,
 					     set_loses,
 					     FAULT_END_LOST,
-					     FWUPD_ERROR_BROKEN_SYSTEM,
+					     FWUPD_ERROR_WRITE,
 					     "the TDX module is lost",
 					     1};
 			fault_func(&harmless);
@@ -231,7 +233,7 @@ fault_attrs_func(void)
 		const gchar *id; /* of the inhibit */
 	} attrs[] = {
 	    {"version", "module-version"},
-	    {"num_remaining_updates", "updates-left"},
+	    {"num_remaining_updates", "remaining-updates"},
 	    {"cpu/online", "host-unknown"},
 	    {"cpu/present", "host-unknown"},
 	    {"cpuinfo", "host-unknown"},
@@ -328,14 +330,14 @@ main(int argc, char **argv)
 	     NULL,
 	     "abort-after=8192\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_WRITE,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "aborted by another program",
 	     0},
 	    {"second-uploader",
 	     NULL,
 	     "second-uploader=1\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_WRITE,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "nothing was changed",
 	     0},
 	    {"cpu-offline",
@@ -349,35 +351,35 @@ main(int argc, char **argv)
 	     NULL,
 	     "attr-text=firmware/tdx_module/status:transferring\\n\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_BUSY,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "needs 'idle'",
 	     0},
 	    {"loading-read-only",
 	     NULL,
 	     "attr-errno=firmware/tdx_module/loading:open:EROFS\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_INTERNAL,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "add ReadWritePaths=-",
 	     0},
 	    {"loading-io-error",
 	     NULL,
 	     "attr-errno=firmware/tdx_module/loading:write:EIO\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_WRITE,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "nothing was changed",
 	     0},
 	    {"data-io-error",
 	     NULL,
 	     "attr-errno=firmware/tdx_module/data:write:EIO\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_WRITE,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "nothing was changed",
 	     0},
 	    {"data-gone",
 	     NULL,
 	     "attr-errno=firmware/tdx_module/data:write:ENODEV\n",
 	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_WRITE,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "nothing was changed",
 	     0},
 	    {"error-unreadable",
@@ -394,11 +396,27 @@ main(int argc, char **argv)
 	     FWUPD_ERROR_WRITE,
 	     "its answer is not known",
 	     1},
+	    {"vanish-reinstall",
+	     "--kernel=mainline --running=1.5.16",
+	     "vanish=preparing\nstuck=preparing\n",
+	     FAULT_END_OTHER,
+	     FWUPD_ERROR_WRITE,
+	     "its answer is not known",
+	     1,
+	     FWUPD_INSTALL_FLAG_ALLOW_REINSTALL},
+	    {"reinstall-forced",
+	     "--kernel=mainline --running=1.5.16",
+	     NULL,
+	     FAULT_END_OTHER,
+	     FWUPD_ERROR_VERSION_SAME,
+	     "use --allow-reinstall",
+	     0,
+	     FWUPD_INSTALL_FLAG_FORCE},
 	    {"image-lost-on-the-way",
 	     NULL,
 	     "cpu-offline-after-reads=1:0-2\n",
 	     FAULT_END_LOST,
-	     FWUPD_ERROR_BROKEN_SYSTEM,
+	     FWUPD_ERROR_WRITE,
 	     "the TDX module is lost",
 	     1},
 	};

@@ -11,6 +11,11 @@ import zipfile
 from cabinet import run
 from testbed import TestbedCase, main
 
+# of fwupd's FwupdUpdateState
+SUCCESS = 2
+FAILED = 3
+FAILED_TRANSIENT = 5
+
 
 class FailuresTest(TestbedCase):
     """After each failure the daemon says what is running, and the next update works."""
@@ -77,7 +82,7 @@ class FailuresTest(TestbedCase):
         bed.mock.set(stuck="")
         client.wait(timeout=30)
         bed.wait_for(lambda: bed.device()["Version"] == "1.5.16", "1.5.16")
-        self.assertEqual(bed.history()[0]["UpdateState"], 2)
+        self.assertEqual(bed.history()[0]["UpdateState"], SUCCESS)
 
     def test_lost(self) -> None:
         """The daemon shows that from then on, also after it was started again."""
@@ -87,6 +92,7 @@ class FailuresTest(TestbedCase):
         self.assertIn("TDX module is lost", done.stdout)
         self.assertIn("reboot the host", done.stdout)
         self.assertIn("TDX module is lost", bed.history()[0]["UpdateError"])
+        self.assertEqual(bed.history()[0]["UpdateState"], FAILED)
         for _ in range(2):
             device = bed.device()
             self.assertNotIn("Version", device)
@@ -94,6 +100,22 @@ class FailuresTest(TestbedCase):
             self.assertIn("TDX module is lost", device["UpdateError"])
             bed.stop_daemon()
             bed.start_daemon()
+
+    def test_another_upload(self) -> None:
+        """What has changed nothing can be tried again, and is not reported as a bad release."""
+        bed = self.bed()
+        bed.mock.set(second_uploader="1")
+        self.assertIn("nothing was changed", bed.fwupdmgr("update", check=1).stdout)
+        self.assertEqual(bed.history()[0]["UpdateState"], FAILED_TRANSIENT)
+        self.assert_update_works(bed)
+
+    def test_seamldr_unreadable(self) -> None:
+        """The reason is not that the kernel is too old."""
+        bed = self.make_testbed()
+        bed.stop_daemon()
+        bed.mock.set(attr_errno="seamldr_version:read:EIO")
+        bed.start_daemon()
+        self.assertRegex(bed.device()["UpdateError"], "P-SEAMLDR is not known .*Input/output")
 
     def test_report(self) -> None:
         """The report of the update tells what was running before."""

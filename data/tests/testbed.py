@@ -190,6 +190,10 @@ class Testbed(Client):
             "dbus-daemon", "--nofork", f"--config-file={config}", stderr=subprocess.DEVNULL
         )
         self.wait_for(path.exists, "the bus")
+        program = [sys.executable, "-B", SOURCE / "data/tests/mock_polkit.py"]
+        self.polkit = start(*program, env=self.env, stdout=subprocess.PIPE, text=True)
+        if self.polkit.stdout.readline().strip() != "ready":
+            raise RuntimeError("the mock polkit did not start")
 
     def wait_for(self, ready, what: str, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
@@ -278,6 +282,9 @@ class Testbed(Client):
 
     def stop(self) -> None:
         self.stop_daemon()
+        self.polkit.terminate()
+        self.polkit.wait(timeout=10)
+        self.polkit.stdout.close()
         self.bus.terminate()
         self.bus.wait(timeout=10)
         for target in self.mounts:

@@ -119,7 +119,7 @@ fu_fw_upload_read_status(FuFwUpload *self, FuFwUploadStatus *status, GError **er
  *
  * Gets what the kernel said about the last fu_fw_upload_write_bytes().
  *
- * Returns: a #FuFwUploadError, %FU_FW_UPLOAD_ERROR_UNKNOWN if the kernel was not asked
+ * Returns: a #FuFwUploadError, %FU_FW_UPLOAD_ERROR_UNKNOWN if the kernel has not answered
  **/
 FuFwUploadError
 fu_fw_upload_get_error(FuFwUpload *self)
@@ -293,7 +293,8 @@ fu_fw_upload_ensure_error(FuFwUpload *self, GError **error)
 
 	value = fu_fw_upload_read_attr(self, "error", &error_local);
 	if (value == NULL) {
-		/* an empty file is read as a timeout, and replayed as missing data */
+		/* an empty file is read as a timeout, and replayed as missing data; so is EBUSY,
+		 * which the kernel says when there is another upload by now */
 		if (!g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_TIMED_OUT) &&
 		    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
 			g_propagate_prefixed_error(error,
@@ -301,6 +302,8 @@ fu_fw_upload_ensure_error(FuFwUpload *self, GError **error)
 						   "failed to read the result of the upload: ");
 			return FALSE;
 		}
+		if (!fu_fw_upload_check_idle(self, error))
+			return FALSE;
 		self->error = FU_FW_UPLOAD_ERROR_NONE;
 		return TRUE;
 	}
@@ -311,6 +314,8 @@ fu_fw_upload_ensure_error(FuFwUpload *self, GError **error)
 	}
 	if (split[1] != NULL)
 		self->error = fu_fw_upload_error_from_string(split[1]);
+	if (self->error == FU_FW_UPLOAD_ERROR_UNKNOWN)
+		self->error = FU_FW_UPLOAD_ERROR_UNKNOWN_ERROR;
 	g_set_error(error,
 		    FWUPD_ERROR,
 		    fu_fw_upload_error_to_fwupd_error(self->error),
@@ -322,7 +327,7 @@ fu_fw_upload_ensure_error(FuFwUpload *self, GError **error)
 /**
  * fu_fw_upload_write_bytes:
  * @self: a #FuFwUpload
- * @blob: the image
+ * @blob: the image, of any size but 0
  * @progress: a #FuProgress
  * @error: (nullable): optional return location for an error
  *
@@ -344,6 +349,16 @@ fu_fw_upload_write_bytes(FuFwUpload *self, GBytes *blob, FuProgress *progress, G
 
 	self->pending = FALSE;
 	self->error = FU_FW_UPLOAD_ERROR_UNKNOWN;
+
+	/* the kernel does nothing with that, and keeps the error of the last upload */
+	if (g_bytes_get_size(blob) == 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "image for firmware/%s has no bytes, expected at least 1",
+			    self->name);
+		return FALSE;
+	}
 	if (!fu_fw_upload_check_idle(self, error))
 		return FALSE;
 	if (!fu_fw_upload_write_loading(self, FU_FW_UPLOAD_LOADING_START, error))

@@ -24,4 +24,5 @@ enum FuFwUploadError {
     ReadWriteError,
     FlashWearout,
     FirmwareInvalid,
+    UnknownError,
 }

@@ -457,20 +457,10 @@ static gchar *
 fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *filename, gsize count, GError **error)
 {
 	g_autofree gchar *str = NULL;
-	g_autoptr(GBytes) blob = NULL;
 
-	blob = fu_device_get_contents_bytes(FU_DEVICE(device), filename, count, NULL, error);
-	if (blob == NULL) {
+	str = fu_device_get_contents(FU_DEVICE(device), filename, count, NULL, error);
+	if (str == NULL) {
 		g_prefix_error(error, "failed to read %s: ", filename);
-		return NULL;
-	}
-	str = g_strndup(g_bytes_get_data(blob, NULL), g_bytes_get_size(blob));
-	if (!g_str_is_ascii(str)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "%s has non-ASCII data",
-			    filename);
 		return NULL;
 	}
 	return g_steal_pointer(&str);
@@ -490,7 +480,6 @@ fu_tdx_host_get_contents_sysfs(FuUdevDevice *device, const gchar *name, GError *
 	return fu_tdx_host_get_contents(device, filename, FU_TDX_HOST_FILE_SIZE_MAX, error);
 }
 
-/* may change at any time */
 static gboolean
 fu_tdx_host_load_cpus(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
@@ -587,12 +576,40 @@ fu_tdx_host_load_abi(FuTdxHost *self, FuUdevDevice *device, GError **error)
 }
 
 /**
+ * fu_tdx_host_load_state:
+ * @self: a #FuTdxHost
+ * @device: the #FuUdevDevice of the TDX host
+ * @error: (nullable): optional return location for an error
+ *
+ * Reads what may change at any time: kernel interface, CPUs that are online, and running TDs. If
+ * that fails, CPUs and TDs are not known any more.
+ *
+ * Returns: %TRUE for success
+ **/
+gboolean
+fu_tdx_host_load_state(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
+	g_return_val_if_fail(FU_IS_UDEV_DEVICE(device), FALSE);
+	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
+
+	g_clear_pointer(&self->cpus_offline, g_free);
+	self->tds = FU_TDX_HOST_TDS_UNKNOWN;
+	if (!fu_tdx_host_load_abi(self, device, error))
+		return FALSE;
+	if (!fu_tdx_host_load_cpus(self, device, error))
+		return FALSE;
+	return fu_tdx_host_load_misc(self, device, error);
+}
+
+/**
  * fu_tdx_host_load:
  * @self: a #FuTdxHost
  * @device: the #FuUdevDevice of the TDX host
  * @error: (nullable): optional return location for an error
  *
- * Reads everything about the machine that decides whether it can be updated.
+ * Reads everything about the machine that decides whether it can be updated: what
+ * fu_tdx_host_load_state() reads, and /proc/cpuinfo, which is long on large hosts.
  *
  * Returns: %TRUE for success
  **/
@@ -603,13 +620,9 @@ fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	g_return_val_if_fail(FU_IS_UDEV_DEVICE(device), FALSE);
 	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
 
-	if (!fu_tdx_host_load_abi(self, device, error))
+	if (!fu_tdx_host_load_state(self, device, error))
 		return FALSE;
-	if (!fu_tdx_host_load_cpuinfo(self, device, error))
-		return FALSE;
-	if (!fu_tdx_host_load_cpus(self, device, error))
-		return FALSE;
-	return fu_tdx_host_load_misc(self, device, error);
+	return fu_tdx_host_load_cpuinfo(self, device, error);
 }
 
 static void

@@ -21,6 +21,10 @@ fu_tdx_host_new(void);
 gboolean
 fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1, 2);
+gboolean
+fu_tdx_host_load_state(FuTdxHost *self,
+		       FuUdevDevice *device,
+		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 
 gboolean
 fu_tdx_host_parse_cpuinfo(FuTdxHost *self,

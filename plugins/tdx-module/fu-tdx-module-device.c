@@ -40,15 +40,16 @@
 struct _FuTdxModuleDevice {
 	FuUdevDevice parent_instance;
 	FuTdxHost *host;
-	gchar *host_error; /* (nullable) */
-	FuDevice *seamldr; /* (nullable) */
+	gchar *host_error;    /* (nullable) */
+	FuDevice *seamldr;    /* (nullable) */
+	gchar *seamldr_error; /* (nullable) */
 	gboolean module_lost;
 	gchar *module_error;  /* (nullable) */
 	guint16 module_svn;   /* 0 if not known */
 	guint16 module_hv;    /* 0 in all releases so far */
 	gchar *module_mrseam; /* (nullable) */
-	guint64 updates_left;
-	gchar *updates_error; /* (nullable) */
+	guint64 remaining_updates;
+	gchar *remaining_updates_error; /* (nullable) */
 	FuFwUploadStatus upload_status;
 	GPtrArray *signers; /* (element-type utf8) */
 	gchar *reasons;	    /* (nullable): of the inhibits */
@@ -74,8 +75,13 @@ fu_tdx_module_device_to_string(FuDevice *device, guint idt, GString *str)
 				  idt,
 				  "CpusOffline",
 				  fu_tdx_host_get_cpus_offline(self->host));
-	fwupd_codec_string_append_hex(str, idt, "UpdatesLeft", self->updates_left);
-	fwupd_codec_string_append_hex(str, idt, "Tds", fu_tdx_host_get_tds(self->host));
+	if (self->remaining_updates != FU_TDX_PREFLIGHT_UPDATES_UNKNOWN)
+		fwupd_codec_string_append_int(str,
+					      idt,
+					      "RemainingUpdates",
+					      self->remaining_updates);
+	if (fu_tdx_host_get_tds(self->host) != FU_TDX_HOST_TDS_UNKNOWN)
+		fwupd_codec_string_append_int(str, idt, "Tds", fu_tdx_host_get_tds(self->host));
 	fwupd_codec_string_append_bool(str, idt, "ModuleLost", self->module_lost);
 	fwupd_codec_string_append_hex(str, idt, "ModuleSvn", self->module_svn);
 	fwupd_codec_string_append(str, idt, "ModuleMrseam", self->module_mrseam);
@@ -257,7 +263,21 @@ fu_tdx_module_device_ensure_host(FuTdxModuleDevice *self)
 		self->host_error = g_strdup(error_local->message);
 }
 
-/* the version only changes with the BIOS */
+/* the same, but for what stays as it is until the next reboot */
+static void
+fu_tdx_module_device_ensure_host_state(FuTdxModuleDevice *self)
+{
+	g_autoptr(GError) error_local = NULL;
+
+	if (self->host_error != NULL) {
+		fu_tdx_module_device_ensure_host(self);
+		return;
+	}
+	if (!fu_tdx_host_load_state(self->host, FU_UDEV_DEVICE(self), &error_local))
+		self->host_error = g_strdup(error_local->message);
+}
+
+/* only once: the version changes with the BIOS, and fwupd is told of the device after the setup */
 static void
 fu_tdx_module_device_ensure_seamldr(FuTdxModuleDevice *self)
 {
@@ -265,41 +285,39 @@ fu_tdx_module_device_ensure_seamldr(FuTdxModuleDevice *self)
 	g_autofree gchar *version = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	if (self->seamldr != NULL ||
-	    fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_NONE)
+	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_NONE)
 		return;
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
 		attr = "seamldr/version";
 	version = fu_tdx_module_device_read_version(self, attr, &error_local);
-	if (version == NULL) {
-		g_warning("no P-SEAMLDR version: %s", error_local->message);
-		return;
+	if (version != NULL) {
+		self->seamldr =
+		    fu_tdx_seamldr_device_new(FU_UDEV_DEVICE(self), version, &error_local);
 	}
-	self->seamldr = fu_tdx_seamldr_device_new(FU_UDEV_DEVICE(self), version, &error_local);
 	if (self->seamldr == NULL)
-		g_warning("no P-SEAMLDR device: %s", error_local->message);
+		self->seamldr_error = g_strdup(error_local->message);
 }
 
 static void
-fu_tdx_module_device_ensure_updates_left(FuTdxModuleDevice *self)
+fu_tdx_module_device_ensure_remaining_updates(FuTdxModuleDevice *self)
 {
 	const gchar *attr = "num_remaining_updates";
 	g_autofree gchar *value = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
-	g_clear_pointer(&self->updates_error, g_free);
+	self->remaining_updates = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
+	g_clear_pointer(&self->remaining_updates_error, g_free);
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_NONE)
 		return;
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
 		attr = "seamldr/num_remaining_updates";
 	value = fu_tdx_module_device_read_attr(self, attr, &error_local);
 	if (value != NULL &&
-	    !fu_tdx_common_parse_number(value, G_MAXUINT32, &self->updates_left, &error_local))
+	    !fu_tdx_common_parse_number(value, G_MAXUINT32, &self->remaining_updates, &error_local))
 		g_prefix_error(&error_local, "%s: ", attr);
 	if (error_local != NULL) {
-		self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
-		self->updates_error = g_strdup(error_local->message);
+		self->remaining_updates = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
+		self->remaining_updates_error = g_strdup(error_local->message);
 	}
 }
 
@@ -330,8 +348,9 @@ fu_tdx_module_device_get_facts(FuTdxModuleDevice *self, FuTdxPreflightFacts *fac
 	facts->module_hv = self->module_hv;
 	facts->seamldr_version = self->seamldr != NULL ? fu_device_get_version(self->seamldr)
 						       : NULL;
-	facts->updates_left = self->updates_left;
-	facts->updates_error = self->updates_error;
+	facts->seamldr_error = self->seamldr_error;
+	facts->remaining_updates = self->remaining_updates;
+	facts->remaining_updates_error = self->remaining_updates_error;
 	facts->upload_status = self->upload_status;
 	facts->require_no_tds =
 	    fu_device_has_private_flag(FU_DEVICE(self),
@@ -362,16 +381,14 @@ fu_tdx_module_device_ensure_module(FuTdxModuleDevice *self, GError **error)
 {
 	if (!fu_tdx_module_device_ensure_version(self, error))
 		return FALSE;
-	fu_tdx_module_device_ensure_updates_left(self);
+	fu_tdx_module_device_ensure_remaining_updates(self);
 	return TRUE;
 }
 
-/* read everything again: nothing is remembered across an update */
+/* what is known about the host has been read before */
 static gboolean
 fu_tdx_module_device_ensure_facts(FuTdxModuleDevice *self, GError **error)
 {
-	fu_tdx_module_device_ensure_host(self);
-	fu_tdx_module_device_ensure_seamldr(self);
 	fu_tdx_module_device_ensure_upload_status(self);
 	fu_tdx_module_device_ensure_summary(self);
 	return fu_tdx_module_device_ensure_module(self, error);
@@ -438,6 +455,14 @@ fu_tdx_module_device_refresh(FuTdxModuleDevice *self, GError **error)
 	return TRUE;
 }
 
+/* nothing is remembered across an update */
+static gboolean
+fu_tdx_module_device_refresh_all(FuTdxModuleDevice *self, GError **error)
+{
+	fu_tdx_module_device_ensure_host(self);
+	return fu_tdx_module_device_refresh(self, error);
+}
+
 static gboolean
 fu_tdx_module_device_probe(FuDevice *device, GError **error)
 {
@@ -467,6 +492,8 @@ fu_tdx_module_device_setup(FuDevice *device, GError **error)
 				  NULL,
 				  &error_local))
 		g_info("attributes did not appear: %s", error_local->message);
+	fu_tdx_module_device_ensure_host(self);
+	fu_tdx_module_device_ensure_seamldr(self);
 	return fu_tdx_module_device_refresh(self, error);
 }
 
@@ -474,7 +501,7 @@ static gboolean
 fu_tdx_module_device_reload(FuDevice *device, GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	return fu_tdx_module_device_refresh(self, error);
+	return fu_tdx_module_device_refresh_all(self, error);
 }
 
 /* also after a failed update, to show what is left */
@@ -486,7 +513,7 @@ fu_tdx_module_device_cleanup(FuDevice *device,
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
 
-	if (!fu_tdx_module_device_refresh(self, error))
+	if (!fu_tdx_module_device_refresh_all(self, error))
 		return FALSE;
 
 	/* a success clears the reason why there can be no other update, so set it again then */
@@ -504,6 +531,7 @@ static gboolean
 fu_tdx_module_device_poll(FuDevice *device, GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
+	fu_tdx_module_device_ensure_host_state(self);
 	return fu_tdx_module_device_refresh(self, error);
 }
 
@@ -564,6 +592,7 @@ fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
 		return NULL;
 
 	/* as late as possible */
+	fu_tdx_module_device_ensure_host(self);
 	if (!fu_tdx_module_device_ensure_facts(self, error))
 		return NULL;
 	fu_tdx_module_device_get_facts(self, &facts);
@@ -586,11 +615,11 @@ fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
 /* what was running before, to compare with, and how the upload went */
 typedef struct {
 	const gchar *version;
-	guint64 updates_left;
+	guint64 remaining_updates;
 	const gchar *version_new;
-	const GError *error_upload; /* (nullable) */
-	gboolean refused;	    /* by the kernel itself */
-	gboolean pending;	    /* the kernel may still be working */
+	const GError *error_upload;   /* (nullable) */
+	FuFwUploadError upload_error; /* the answer of the kernel, if there is one */
+	gboolean pending;	      /* the kernel may still be working */
 } FuTdxModuleDeviceResult;
 
 static gboolean
@@ -605,7 +634,7 @@ fu_tdx_module_device_is_unchanged(FuTdxModuleDevice *self, const FuTdxModuleDevi
 {
 	const gchar *version = fu_device_get_version(FU_DEVICE(self));
 	return version != NULL && fu_tdx_module_device_version_equal(version, result->version) &&
-	       self->updates_left == result->updates_left;
+	       self->remaining_updates == result->remaining_updates;
 }
 
 static const gchar *
@@ -613,6 +642,26 @@ fu_tdx_module_device_result_get_why(const FuTdxModuleDeviceResult *result)
 {
 	return result->error_upload != NULL ? result->error_upload->message
 					    : "the kernel reported no error";
+}
+
+/* by the kernel, before it has done anything */
+static gboolean
+fu_tdx_module_device_result_is_refused(const FuTdxModuleDeviceResult *result)
+{
+	return result->upload_error != FU_FW_UPLOAD_ERROR_UNKNOWN &&
+	       result->upload_error != FU_FW_UPLOAD_ERROR_NONE;
+}
+
+/* of an update that has changed nothing; what the user can just try again is reported to nobody */
+static FwupdError
+fu_tdx_module_device_result_get_code(const FuTdxModuleDeviceResult *result)
+{
+	if (result->upload_error == FU_FW_UPLOAD_ERROR_UNKNOWN ||
+	    result->upload_error == FU_FW_UPLOAD_ERROR_DEVICE_BUSY)
+		return FWUPD_ERROR_NEEDS_USER_ACTION;
+	if (result->error_upload == NULL)
+		return FWUPD_ERROR_WRITE;
+	return result->error_upload->code;
 }
 
 /* is there still a TDX module? */
@@ -626,7 +675,7 @@ fu_tdx_module_device_check_alive(FuTdxModuleDevice *self,
 	if (self->module_lost) {
 		g_set_error(error,
 			    FWUPD_ERROR,
-			    FWUPD_ERROR_BROKEN_SYSTEM,
+			    FWUPD_ERROR_WRITE,
 			    "the TDX module is lost, and all TDs with it; reboot the host to load "
 			    "the TDX module of the BIOS again (%s)",
 			    why);
@@ -636,7 +685,7 @@ fu_tdx_module_device_check_alive(FuTdxModuleDevice *self,
 		g_set_error(
 		    error,
 		    FWUPD_ERROR,
-		    FWUPD_ERROR_BROKEN_SYSTEM,
+		    FWUPD_ERROR_WRITE,
 		    "the version of the TDX module cannot be read after the update, expected "
 		    "%s; see the log of the kernel (%s)",
 		    result->version_new,
@@ -655,7 +704,9 @@ fu_tdx_module_device_check_changed(FuTdxModuleDevice *self,
 	const gchar *version = fu_device_get_version(FU_DEVICE(self));
 	const gchar *why = fu_tdx_module_device_result_get_why(result);
 
-	if (result->pending && !fu_tdx_module_device_version_equal(version, result->version_new)) {
+	if (result->pending &&
+	    (fu_tdx_module_device_is_unchanged(self, result) ||
+	     !fu_tdx_module_device_version_equal(version, result->version_new))) {
 		g_set_error(
 		    error,
 		    FWUPD_ERROR,
@@ -671,13 +722,13 @@ fu_tdx_module_device_check_changed(FuTdxModuleDevice *self,
 	if (fu_tdx_module_device_is_unchanged(self, result)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
-			    result->error_upload != NULL ? (gint)result->error_upload->code
-							 : FWUPD_ERROR_WRITE,
+			    fu_tdx_module_device_result_get_code(result),
 			    "%s; nothing was changed, and TDX module %s is still running%s",
 			    why,
 			    version,
-			    result->refused ? ", so try again when no TD is being built or migrated"
-					    : "");
+			    fu_tdx_module_device_result_is_refused(result)
+				? ", so try again when no TD is being built or migrated"
+				: "");
 		return FALSE;
 	}
 	return TRUE;
@@ -701,17 +752,17 @@ fu_tdx_module_device_check_installed(FuTdxModuleDevice *self,
 			    fu_tdx_module_device_result_get_why(result));
 		return FALSE;
 	}
-	if (self->updates_error != NULL) {
+	if (self->remaining_updates_error != NULL) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
 			    "TDX module %s is running as expected, but the number of updates left "
 			    "is not known (%s); see the log of the kernel",
 			    version,
-			    self->updates_error);
+			    self->remaining_updates_error);
 		return FALSE;
 	}
-	if (self->updates_left != result->updates_left - 1) {
+	if (self->remaining_updates != result->remaining_updates - 1) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
@@ -719,8 +770,8 @@ fu_tdx_module_device_check_installed(FuTdxModuleDevice *self,
 			    "%" G_GUINT64_FORMAT ", expected %" G_GUINT64_FORMAT
 			    "; see the log of the kernel",
 			    version,
-			    self->updates_left,
-			    result->updates_left - 1);
+			    self->remaining_updates,
+			    result->remaining_updates - 1);
 		return FALSE;
 	}
 	return TRUE;
@@ -734,7 +785,7 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 {
 	/* in a replay, what is read now is from the recording, whatever has been written */
 	if (fu_device_has_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_EMULATED) &&
-	    result->error_upload != NULL && !result->refused) {
+	    result->error_upload != NULL && result->upload_error == FU_FW_UPLOAD_ERROR_UNKNOWN) {
 		g_propagate_error(error, g_error_copy(result->error_upload));
 		return FALSE;
 	}
@@ -776,13 +827,13 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	version = g_strdup(fu_device_get_version(FU_DEVICE(self)));
 	result.version = version;
 	result.version_new = fu_firmware_get_version(attempt->firmware);
-	result.updates_left = self->updates_left;
+	result.remaining_updates = self->remaining_updates;
 	if (fu_tdx_module_device_version_equal(version, result.version_new)) {
 		g_warning(
 		    "TDX module %s is installed again, which costs one of the %" G_GUINT64_FORMAT
 		    " updates that are left until the next reboot",
 		    version,
-		    result.updates_left);
+		    result.remaining_updates);
 	}
 	upload = fu_fw_upload_new(FU_UDEV_DEVICE(self), fu_tdx_host_get_upload_name(self->host));
 	if (!fu_fw_upload_write_bytes(upload, blob, fu_progress_get_child(progress), &error_upload))
@@ -796,7 +847,7 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	attempt->upload_error = fu_fw_upload_get_error(upload);
 	attempt->unchanged = fu_tdx_module_device_is_unchanged(self, &result);
 	result.error_upload = error_upload;
-	result.refused = attempt->upload_error != FU_FW_UPLOAD_ERROR_UNKNOWN;
+	result.upload_error = attempt->upload_error;
 	result.pending = fu_fw_upload_get_pending(upload);
 	if (!fu_tdx_module_device_check_result(self, &result, error))
 		return FALSE;
@@ -842,11 +893,13 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 	FuTdxModuleDeviceAttempt attempt = {
 	    .firmware = firmware,
 	    .blob_version = fu_tdx_host_get_blob_version(self->host),
-	    .reinstall =
-		(flags & (FWUPD_INSTALL_FLAG_ALLOW_REINSTALL | FWUPD_INSTALL_FLAG_FORCE)) > 0,
+	    .reinstall = (flags & FWUPD_INSTALL_FLAG_ALLOW_REINSTALL) > 0,
 	};
 	guint delay = FU_TDX_MODULE_DEVICE_BUSY_DELAY_MIN;
 	g_autofree gchar *version = g_strdup(fu_device_get_version(device));
+
+	/* of the last update */
+	fu_device_set_update_message(device, NULL);
 
 	while (TRUE) {
 		g_autoptr(GError) error_local = NULL;
@@ -954,9 +1007,10 @@ fu_tdx_module_device_finalize(GObject *object)
 	g_object_unref(self->host);
 	g_free(self->host_error);
 	g_clear_object(&self->seamldr);
+	g_free(self->seamldr_error);
 	g_free(self->module_error);
 	g_free(self->module_mrseam);
-	g_free(self->updates_error);
+	g_free(self->remaining_updates_error);
 	g_free(self->reasons);
 	g_ptr_array_unref(self->signers);
 	G_OBJECT_CLASS(fu_tdx_module_device_parent_class)->finalize(object);
@@ -967,7 +1021,7 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 {
 	self->host = fu_tdx_host_new();
 	self->signers = g_ptr_array_new_with_free_func(g_free);
-	self->updates_left = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
+	self->remaining_updates = FU_TDX_PREFLIGHT_UPDATES_UNKNOWN;
 	fu_device_set_name(FU_DEVICE(self), "TDX Module");
 	fu_device_set_summary(FU_DEVICE(self), FU_TDX_MODULE_DEVICE_SUMMARY);
 	fu_device_set_vendor(FU_DEVICE(self), "Intel");

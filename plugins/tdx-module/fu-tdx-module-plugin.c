@@ -17,20 +17,16 @@ struct _FuTdxModulePlugin {
 
 G_DEFINE_TYPE(FuTdxModulePlugin, fu_tdx_module_plugin, FU_TYPE_PLUGIN)
 
-#define FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS "RequireNoGuests"
-
 /* a mistake in the configuration must not let an update through */
 static gboolean
 fu_tdx_module_plugin_get_require_no_guests(FuPlugin *plugin)
 {
 	gboolean value = FALSE;
-	g_autofree gchar *str =
-	    fu_plugin_get_config_value(plugin, FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS);
-	g_autoptr(GError) error_local = NULL;
+	g_autofree gchar *str = fu_plugin_get_config_value(plugin, "RequireNoGuests");
 
-	if (!fu_strtobool(str, &value, &error_local)) {
-		g_warning("%s is '%s' in fwupd.conf, expected true or false; using true",
-			  FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS,
+	if (!fu_strtobool(str, &value, NULL)) {
+		g_warning("RequireNoGuests is '%s' in fwupd.conf, expected true or false; using "
+			  "true",
 			  str);
 		return TRUE;
 	}
@@ -45,13 +41,12 @@ fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
 {
 	gboolean value_bool = FALSE;
 
-	if (g_strcmp0(key, FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS) != 0) {
+	if (g_strcmp0(key, "RequireNoGuests") != 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "config key %s not supported, expected %s",
-			    key,
-			    FU_TDX_MODULE_CONFIG_REQUIRE_NO_GUESTS);
+			    "config key %s not supported, expected RequireNoGuests",
+			    key);
 		return FALSE;
 	}
 	if (!fu_strtobool(value, &value_bool, error))
@@ -115,7 +110,6 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	fu_context_add_quirk_key(ctx, "TdxModuleSvn");
 	fu_context_add_quirk_key(ctx, "TdxModuleMrseam");
 	fu_plugin_add_device_udev_subsystem(plugin, "faux");
-	fu_plugin_set_device_gtype_default(plugin, FU_TYPE_TDX_MODULE_DEVICE);
 	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_MODULE_DEVICE);
 	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_SEAMLDR_DEVICE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_BLOB_FIRMWARE);

@@ -89,6 +89,16 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 		    "of the TDX module at run time; install newer microcode, or update the BIOS");
 		return;
 	}
+	if (facts->seamldr_error != NULL) {
+		fu_tdx_preflight_refuse(verdicts,
+					FU_TDX_PREFLIGHT_RULE_SEAMLDR_VERSION,
+					FWUPD_ERROR_BROKEN_SYSTEM,
+					"The version of the P-SEAMLDR is not known (%s), and an "
+					"update needs it; see the log of the kernel, then restart "
+					"fwupd",
+					facts->seamldr_error);
+		return;
+	}
 	if (facts->seamldr_version == NULL) {
 		fu_tdx_preflight_refuse(
 		    verdicts,
@@ -109,18 +119,19 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					"module that can be updated at run time");
 		return;
 	}
-	if (facts->updates_left == FU_TDX_PREFLIGHT_UPDATES_UNKNOWN) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
-					FWUPD_ERROR_NOT_SUPPORTED,
-					"The number of updates left is not known (%s), and an "
-					"update needs 1; see the log of the kernel",
-					facts->updates_error != NULL ? facts->updates_error : "");
+	if (facts->remaining_updates == FU_TDX_PREFLIGHT_UPDATES_UNKNOWN) {
+		fu_tdx_preflight_refuse(
+		    verdicts,
+		    FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
+		    FWUPD_ERROR_NOT_SUPPORTED,
+		    "The number of updates left is not known (%s), and an "
+		    "update needs 1; see the log of the kernel",
+		    facts->remaining_updates_error != NULL ? facts->remaining_updates_error : "");
 		return;
 	}
-	if (facts->updates_left == 0) {
+	if (facts->remaining_updates == 0) {
 		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_UPDATES_LEFT,
+					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
 					FWUPD_ERROR_NEEDS_USER_ACTION,
 					"The P-SEAMLDR has 0 updates left until the next reboot, "
 					"and an update needs 1; reboot the host first, and if it "
@@ -197,14 +208,14 @@ fu_tdx_preflight_check_upload(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 	if (facts->upload_status == FU_FW_UPLOAD_STATUS_UNKNOWN) {
 		fu_tdx_preflight_refuse(verdicts,
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
-					FWUPD_ERROR_BUSY,
+					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The status of the firmware upload is not known, and an "
 					"update needs 'idle'; see the log of fwupd");
 		return;
 	}
 	fu_tdx_preflight_refuse(verdicts,
 				FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
-				FWUPD_ERROR_BUSY,
+				FWUPD_ERROR_NEEDS_USER_ACTION,
 				"The status of the firmware upload is '%s', and an update needs "
 				"'idle'; wait until the other upload has finished",
 				fu_fw_upload_status_to_string(facts->upload_status));
@@ -246,18 +257,8 @@ fu_tdx_preflight_check_signer(const FuTdxPreflightFacts *facts,
 			      GPtrArray *verdicts)
 {
 	g_autofree gchar *expected = NULL;
-	g_autofree gchar *signer = NULL;
-	g_autoptr(GError) error_local = NULL;
+	g_autofree gchar *signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
 
-	signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct, &error_local);
-	if (signer == NULL) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_IMAGE_SIGNER,
-					FWUPD_ERROR_INTERNAL,
-					"%s",
-					error_local->message);
-		return;
-	}
 	for (guint i = 0; i < facts->signers->len; i++) {
 		if (g_ascii_strcasecmp(signer, g_ptr_array_index(facts->signers, i)) == 0)
 			return;
@@ -406,7 +407,7 @@ fu_tdx_preflight_check_newer(const FuTdxPreflightFacts *facts,
 		    "The TDX module %s is already running, and to install it again would cost 1 of "
 		    "%" G_GUINT64_FORMAT " updates left; use --allow-reinstall if you want that",
 		    version,
-		    facts->updates_left);
+		    facts->remaining_updates);
 		return;
 	}
 	fu_tdx_preflight_refuse(verdicts,

@@ -22,9 +22,10 @@
  * @module_lost: if the running TDX module is gone until the next reboot
  * @module_svn: the SVN of the running TDX module, or 0 if not known
  * @module_hv: the handoff version of the running TDX module, 0 in all releases so far
- * @seamldr_version: (nullable): the P-SEAMLDR, e.g. `1.5.06`
- * @updates_left: what the P-SEAMLDR still takes until the next reboot
- * @updates_error: (nullable): why @updates_left is not known
+ * @seamldr_version: (nullable): the P-SEAMLDR, e.g. `1.5.06`, or %NULL if the kernel hides it
+ * @seamldr_error: (nullable): why @seamldr_version is not known, although the kernel shows it
+ * @remaining_updates: what the P-SEAMLDR still takes until the next reboot
+ * @remaining_updates_error: (nullable): why @remaining_updates is not known
  * @upload_status: what the kernel is doing
  * @require_no_tds: if the administrator wants no update while TDs are running
  * @signers: (element-type utf8): SHA-384 of each trusted modulus, as 96 hexadecimal digits
@@ -40,8 +41,9 @@ typedef struct {
 	guint16 module_svn;
 	guint16 module_hv;
 	const gchar *seamldr_version;
-	guint64 updates_left;
-	const gchar *updates_error;
+	const gchar *seamldr_error;
+	guint64 remaining_updates;
+	const gchar *remaining_updates_error;
 	FuFwUploadStatus upload_status;
 	gboolean require_no_tds;
 	GPtrArray *signers;

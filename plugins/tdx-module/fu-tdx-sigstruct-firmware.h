@@ -31,8 +31,7 @@ fu_tdx_sigstruct_firmware_get_debug(FuTdxSigstructFirmware *self) G_GNUC_NON_NUL
 gchar *
 fu_tdx_sigstruct_firmware_get_mrseam(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gchar *
-fu_tdx_sigstruct_firmware_get_signer(FuTdxSigstructFirmware *self,
-				     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
+fu_tdx_sigstruct_firmware_get_signer(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gchar *
 fu_tdx_sigstruct_firmware_get_cpus(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gboolean
@@ -44,7 +43,3 @@ fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
 				       gsize digestsz,
 				       GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1, 2);
-gboolean
-fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self,
-					  GError **error) G_GNUC_WARN_UNUSED_RESULT
-    G_GNUC_NON_NULL(1);

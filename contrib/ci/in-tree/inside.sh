@@ -148,7 +148,7 @@ fuzzers()
     CC=$cc PYTHONDONTWRITEBYTECODE=1 "$here/fuzzers.py" "$source" "$build" "$tmp/fuzz"
 }
 
-# the mock host, and what makes images for it
+# the mock host, what makes images for it, and the test that needs no daemon
 test_tools()
 {
     mkdir -p "$folder/lib/fwupd-$version"
@@ -162,22 +162,47 @@ test_tools()
         meson setup "$folder/tools" "$project" -Dsdk="$folder/sdk"
         cp "$tmp/tools.stamp" "$folder/tools.stamp"
     fi
-    ninja -C "$folder/tools" data/tests/make-tdx-blob data/tests/mock-tdx-host
+    ninja -C "$folder/tools" data/tests/make-tdx-blob data/tests/mock-tdx-host data/tests/test-faults
 }
 
-# with no module of the plugin where the daemon looks for some
-updates()
+# with the libraries of this tree; where there can be no mock host it fails, and shows why
+faults()
+{
+    program=$folder/tools/data/tests/test-faults
+    ldd "$program" | tee "$tmp/libraries"
+    for library in libfwupd/libfwupd.so.3 libfwupdplugin/libfwupdplugin.so; do
+        found=$(sed -n "s,^\t${library#*/} => \(.*\) (0x.*,\1,p" "$tmp/libraries")
+        [ "$(realpath "$found")" = "$(realpath "$build/$library")" ]
+    done
+    rc=0
+    "$program" --tap >"$tmp/faults" || rc=$?
+    cat "$tmp/faults"
+    grep '^ok .* /faults/matrix$' "$tmp/faults"
+    return "$rc"
+}
+
+# run test_$1.py with the programs of this tree, with no module of the plugin where they look for
+# some; the case $2 must not be skipped
+project_test()
 {
     [ -z "$(find "$folder/tools" -name '*tdx_module*.so')" ]
     PATH=$build/src:$PATH
-    [ "$(command -v fwupdmgr)" = "$build/src/fwupdmgr" ]
+    for program in fwupdmgr fwupdtool; do
+        [ "$(command -v "$program")" = "$build/src/$program" ]
+    done
     rc=0
-    TDX_FWUPD=$build/src/fwupd TDX_BUILD=$folder/tools \
-        /usr/bin/python3 -B "$project/data/tests/test_update.py" >"$tmp/updates" ||
+    TDX_FWUPD=$build/src/fwupd TDX_BUILD=$folder/tools TDX_SDK=$folder/sdk \
+        /usr/bin/python3 -B "$project/data/tests/test_$1.py" >"$tmp/$1" ||
         rc=$?
-    cat "$tmp/updates"
-    grep '^ok .*UpdateTest.test_mainline$' "$tmp/updates"
+    cat "$tmp/$1"
+    grep "^ok .* - $2\$" "$tmp/$1"
     return "$rc"
+}
+
+# name what a check was made without
+skipped()
+{
+    grep '^ok .*# SKIP' "$tmp/$1" | sed 's/^ok [0-9]* \(- \)\?/# without /' || true
 }
 
 gtype_test=src/fu-engine-gtypes-test
@@ -188,6 +213,8 @@ if dpkg --compare-versions "$version" lt 2.1.7; then
     gtype_test=src/fu-self-test
     gtype_case='/fwupd/engine{plugin-gtypes}'
     compat=' with fu-compat.h'
+    # emulations are archives, which later ones read by themselves
+    options="$options -Dlibarchive=enabled"
     use_compat
 fi
 
@@ -205,7 +232,13 @@ check 'the daemon may write to the device' sandbox
 check "fwupd's own checks of the source" upstream_checks
 check 'the fuzzers of OSS-Fuzz' fuzzers
 check 'the mock host is built' test_tools
-check 'updates of the mock host with fwupdmgr and the daemon of this tree' updates
-grep '# SKIP' "$tmp/updates" | sed 's/^ok [0-9]* - /# without /' || true
+check 'the plugin takes each fault of the kernel as it should' faults
+skipped faults
+check 'updates of the mock host with fwupdmgr and the daemon of this tree' \
+    project_test update UpdateTest.test_mainline
+skipped update
+check 'recordings are replayed with fwupdtool, and with the daemon, of this tree' \
+    project_test emulation OfflineTest.test_update
+skipped emulation
 plan
 exit $failed
