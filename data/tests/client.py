@@ -17,6 +17,11 @@ NONINTERACTIVE = [
     "--no-safety-check",
 ]
 
+# of fwupd's FwupdUpdateState; it reports only the first two
+SUCCESS = 2
+FAILED = 3
+FAILED_TRANSIENT = 5
+
 
 class Client:
     """Asks the daemon of this machine, unless a subclass says otherwise."""

@@ -9,12 +9,8 @@ import time
 import zipfile
 
 from cabinet import run
+from client import FAILED, FAILED_TRANSIENT, SUCCESS
 from testbed import TestbedCase, main
-
-# of fwupd's FwupdUpdateState
-SUCCESS = 2
-FAILED = 3
-FAILED_TRANSIENT = 5
 
 
 class FailuresTest(TestbedCase):
@@ -107,6 +103,7 @@ class FailuresTest(TestbedCase):
         bed.mock.set(second_uploader="1")
         self.assertIn("nothing was changed", bed.fwupdmgr("update", check=1).stdout)
         self.assertEqual(bed.history()[0]["UpdateState"], FAILED_TRANSIENT)
+        bed.wait_for(lambda: "updatable" in bed.device()["Flags"], "the end of the other upload")
         self.assert_update_works(bed)
 
     def test_seamldr_unreadable(self) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an update means for the guests, and how an administrator forbids it."""
 
+from client import SUCCESS
 from testbed import TestbedCase, main
 
 REQUIRE_NO_GUESTS = "[tdx_module]\nRequireNoGuests={}\n"
@@ -55,7 +56,7 @@ class GuestsTest(TestbedCase):
         client.communicate()
         bed.wait_for(lambda: bed.mock.attr("version") == "1.5.16", "the new version")
         bed.wait_for(lambda: bed.history(), "the history")
-        bed.wait_for(lambda: bed.history()[0]["UpdateState"] == 2, "the success")
+        bed.wait_for(lambda: bed.history()[0]["UpdateState"] == SUCCESS, "the success")
 
     def test_no_guests(self) -> None:
         bed = self.bed(0, "true")

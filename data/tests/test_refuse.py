@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from cabinet import BUILD, SOURCE, make_image, real_images, signer_of
+from client import FAILED, FAILED_TRANSIENT
 from testbed import PRELOAD, TestbedCase, main
 
 
@@ -24,7 +25,7 @@ class RefuseTest(TestbedCase):
         done = bed.fwupdmgr("install", str(cabinet), check=1)
         self.assertIn(reason, done.stdout)
         history = bed.history()[0]
-        self.assertIn(history["UpdateState"], [3, 5])  # failed, failed-transient
+        self.assertIn(history["UpdateState"], [FAILED, FAILED_TRANSIENT])
         self.assertIn(reason, history["UpdateError"])
         self.assertIn(reason, bed.fwupdmgr("get-history", check=0).stdout)
         self.assert_untouched(bed)

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 from cabinet import real_images, to_header_v2
+from client import SUCCESS
 from testbed import TestbedCase, main, sha256
 
 
@@ -20,7 +21,7 @@ class UpdateTest(TestbedCase):
         self.assertEqual(bed.device()["Version"], new)
         self.assertEqual(int(bed.device_updates_left()), left - 1)
         history = bed.history()[0]
-        self.assertEqual(history["UpdateState"], 2)
+        self.assertEqual(history["UpdateState"], SUCCESS)
         self.assertEqual(history["Version"], old)
         self.assertEqual(history["Releases"][0]["Version"], new)
 

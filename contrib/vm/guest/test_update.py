@@ -7,7 +7,7 @@ import re
 import unittest
 
 import guest
-from client import Client
+from client import FAILED_TRANSIENT, SUCCESS, Client
 from guest import GuestCase, client
 
 READ_ONLY = "[Service]\nReadOnlyPaths=/sys/devices /sys/class\n"
@@ -38,7 +38,7 @@ class UpdateTest(GuestCase):
         self.assert_installed(name)
         self.assertIn("1.5.16", client.fwupdmgr("get-history", check=0).stdout)
         history = client.history()[0]
-        self.assertEqual(history["UpdateState"], 2)
+        self.assertEqual(history["UpdateState"], SUCCESS)
         self.assertEqual(history["Version"], "1.5.06")
         self.assertEqual(history["Releases"][0]["Version"], "1.5.16")
 
@@ -84,7 +84,7 @@ class SandboxTest(GuestCase):
         self.assert_untouched()
         self.assertEqual(guest.attr("num_remaining_updates"), "10")
         history = client.history()[0]
-        self.assertEqual(history["UpdateState"], 3)
+        self.assertEqual(history["UpdateState"], FAILED_TRANSIENT)
         self.assertIn(cure, history["UpdateError"])
 
     def test_driver_loaded_later(self) -> None:
