@@ -10,6 +10,7 @@ here=$(dirname "$self")
 cd "$here/../.."
 root=$PWD
 sdk=$root/build/sdk
+signer=$root/plugins/tdx-module/tests/tdx-module-test-signer.pem
 all_targets='tdx-blob tdx-sigstruct tdx-image tdx-text'
 
 usage()
@@ -77,7 +78,7 @@ link_program()
         compat="-include $root/contrib/sdk/fu-compat.h"
     # shellcheck disable=SC2046,SC2086 # lists
     $cc -std=gnu17 -Werror=implicit -g -O1 -fno-omit-frame-pointer $cflags $compat \
-        -DG_LOG_DOMAIN='"FuPluginTdxModule"' -DTEST_SIGNER="\"$root/data/tests/test-signer.pem\"" \
+        -DG_LOG_DOMAIN='"FuPluginTdxModule"' -DTEST_SIGNER="\"$signer\"" \
         -I"$output/gen" -Iplugins/tdx-module -Idata/tests -isystem "$sdk/include" \
         -isystem "$sdk/include/libfwupd" -isystem "$sdk/include/libfwupdplugin" \
         -isystem "$sdk/source" -isystem "$sdk/source/libfwupd" \
@@ -139,7 +140,7 @@ make_seeds()
         esac
         "$output/gen/generate-$target" "$xml" "$output/seeds/$target/$name.bin"
     done
-    set -- "$output/gen/make-tdx-blob" --key "$root/data/tests/test-signer.pem"
+    set -- "$output/gen/make-tdx-blob" --key "$signer"
     images=$output/seeds/tdx-blob
     "$@" --pages 1 "$images/v2.bin"
     "$@" --pages 1 --header-v1 "$images/v1.bin"

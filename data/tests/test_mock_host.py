@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 MOCK = os.environ.get("MOCK_TDX_HOST", "mock-tdx-host")
 MAKE = os.environ.get("MAKE_TDX_BLOB", "make-tdx-blob")
 BLOBS = Path(os.environ.get("TDX_MODULE_BLOBS", HERE / "../../../shared/intel-tdx-blobs"))
+KEY = HERE / "../../plugins/tdx-module/tests/tdx-module-test-signer.pem"
 PAGE = 4096
 DEVICE = "sys/devices/faux/tdx_host/"
 CPU = "sys/devices/system/cpu/"
@@ -50,7 +51,7 @@ KINDS = {
 def make(*options):
     """Returns the pages of a new sigstruct and of its module, or what was printed instead."""
     with tempfile.NamedTemporaryFile() as f:
-        command = [MAKE, f"--key={HERE}/test-signer.pem", "--svn=0x0107", *options, f.name]
+        command = [MAKE, f"--key={KEY}", "--svn=0x0107", *options, f.name]
         out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         image = Path(f.name).read_bytes()
     return out.strip() or (image[PAGE : 2 * PAGE], image[2 * PAGE :])

@@ -768,86 +768,6 @@ fu_tdx_blob_firmware_xml_func(gconstpointer user_data)
 				 "4a5de08f0f5e66851a4986af9d5bfd7f297f7a68");
 }
 
-/* the version is not in every image, but in the name of the file */
-static void
-fu_test_assert_real(const gchar *filename, const gchar *version)
-{
-	FuTdxBlobVersion blob_version;
-	g_autofree gchar *filename_quirk =
-	    g_test_build_filename(G_TEST_DIST, "tdx-module.quirk", NULL);
-	g_autofree gchar *mrseam = NULL;
-	g_autofree gchar *quirk = NULL;
-	g_autofree gchar *quirk_signer = NULL;
-	g_autofree gchar *quirks = NULL;
-	g_autofree gchar *signer = NULL;
-	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
-	g_autoptr(GByteArray) buf = g_byte_array_new();
-	g_autoptr(GByteArray) buf_v1 = NULL;
-	g_autoptr(GByteArray) buf_v1_again = NULL;
-	g_autoptr(GByteArray) buf_v2 = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GError) error = NULL;
-
-	g_test_message("%s", filename);
-	blob = fu_bytes_get_contents(filename, &error);
-	g_assert_no_error(error);
-	fu_byte_array_append_bytes(buf, blob);
-	firmware = fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf);
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), &error);
-	g_assert_no_error(error);
-	if (g_str_has_prefix(version, "2."))
-		g_assert_cmpstr(fu_firmware_get_version(FU_FIRMWARE(sigstruct)), ==, version);
-
-	/* the quirk file has what sysfs does not tell about the running module */
-	g_file_get_contents(filename_quirk, &quirks, NULL, &error);
-	g_assert_no_error(error);
-	signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
-	quirk_signer = g_strdup_printf("TdxModuleSigners = %s\n", signer);
-	g_assert_nonnull(g_strstr_len(quirks, -1, quirk_signer));
-	mrseam = fu_tdx_sigstruct_firmware_get_mrseam(sigstruct);
-	quirk = g_strdup_printf("[TDX\\SERIES_%.3s&VER_%s]\n"
-				"TdxModuleSvn = 0x%04x\n"
-				"TdxModuleMrseam = %s\n",
-				version,
-				version,
-				fu_tdx_sigstruct_firmware_get_seamsvn(sigstruct),
-				mrseam);
-	g_assert_nonnull(g_strstr_len(quirks, -1, quirk));
-
-	/* to both versions of the header, one of which is that of the file, and back */
-	blob_version = fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware));
-	buf_v1 = fu_test_convert(buf, FU_TDX_BLOB_VERSION_V1);
-	buf_v2 = fu_test_convert(buf_v1, FU_TDX_BLOB_VERSION_V2);
-	fu_test_assert_equal(buf, blob_version == FU_TDX_BLOB_VERSION_V1 ? buf_v1 : buf_v2);
-	buf_v1_again = fu_test_convert(buf_v2, FU_TDX_BLOB_VERSION_V1);
-	fu_test_assert_equal(buf_v1_again, buf_v1);
-}
-
-static void
-fu_tdx_blob_firmware_real_func(gconstpointer user_data)
-{
-	const gchar *basename;
-	const gchar *dirname = g_getenv("TDX_MODULE_BLOBS");
-	guint cnt = 0;
-	g_autoptr(GDir) dir = NULL;
-
-	if (dirname != NULL)
-		dir = g_dir_open(dirname, 0, NULL);
-	while (dir != NULL && (basename = g_dir_read_name(dir)) != NULL) {
-		g_autofree gchar *filename = g_build_filename(dirname, basename, NULL);
-		g_autofree gchar *version = NULL;
-
-		if (!g_pattern_match_simple("tdx_module_?.?.??.blob", basename))
-			continue;
-		version = g_strndup(basename + strlen("tdx_module_"), strlen("1.5.06"));
-		fu_test_assert_real(filename, version);
-		cnt++;
-	}
-	if (cnt == 0)
-		g_test_skip("no real images, as TDX_MODULE_BLOBS is not a folder with some");
-}
-
 /* as Linux writes it */
 static gchar *
 fu_test_cpuinfo(const gchar *vendor, guint family, guint model, const gchar *bugs)
@@ -1141,8 +1061,11 @@ fu_tdx_preflight_host_func(gconstpointer user_data)
 	fu_test_assert_host(&facts, "upload-missing: NotSupported: *tdx_module*needs Linux 7.2*");
 	facts.seamldr_version = NULL;
 	fu_test_assert_host(&facts, "seamldr-missing: NotSupported: *needs Linux 7.2 *BIOS*");
+	facts.seamldr_error = "seamldr_version: is empty";
+	fu_test_assert_host(&facts, "seamldr-version: BrokenSystem: *(seamldr_version: is empty)*");
 	fu_test_host_set_cpu(host, "GenuineIntel", 143, "seamret_invd_vmcs");
 	fu_test_assert_host(&facts, "cpu-erratum: NotSupported: *INVD_VMCS*; install *microcode*");
+	facts.seamldr_error = NULL;
 	fu_test_facts_init(&facts, host);
 	facts.module_version = NULL;
 	fu_test_assert_host(
@@ -1184,6 +1107,33 @@ fu_tdx_preflight_cpus_func(gconstpointer user_data)
 	fu_test_host_set_cpus(host, "0-3,7");
 	fu_test_assert_host(&facts,
 			    "cpu-offline: NeedsUserAction: CPU 4-6 is *; write 1 to online*");
+}
+
+/* only if the administrator wants that */
+static void
+fu_tdx_preflight_guests_func(gconstpointer user_data)
+{
+	const struct {
+		const gchar *misc; /* misc.current */
+		const gchar *pattern;
+	} items[] = {
+	    {"", "guests-running: NeedsUserAction: *does not say how many*needs 0; mount *"},
+	    {"tdx 3\n", "guests-running: NeedsUserAction: *running: 3, *needs 0; stop *"},
+	    {"tdx 0\n", NULL},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
+		FuTdxPreflightFacts facts = {0};
+		g_autoptr(FuTdxHost) host = fu_tdx_host_new();
+		g_autoptr(GError) error = NULL;
+
+		fu_test_facts_init(&facts, host);
+		g_assert_true(fu_tdx_host_parse_misc(host, items[i].misc, &error));
+		g_assert_no_error(error);
+		fu_test_assert_host(&facts, NULL);
+		facts.require_no_tds = TRUE;
+		fu_test_assert_host(&facts, items[i].pattern);
+	}
 }
 
 static void
@@ -1391,60 +1341,31 @@ fu_test_emulation_free(FuTestEmulation *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FuTestEmulation, fu_test_emulation_free)
 
-/* what to change in the recording of the write, and how the update fails then */
-typedef struct {
-	const gchar *id;  /* (nullable): of the event that is missing */
-	const gchar *str; /* (nullable): what is there */
-	const gchar *str_new;
-	const gchar *pattern;
-} FuTestEmulationChange;
-
-/* the IDs are hashed in the files */
-static void
-fu_test_emulation_change(GString *json, const FuTestEmulationChange *change)
-{
-	guint count = 0;
-
-	if (change->id != NULL) {
-		g_autofree gchar *id = fu_device_event_build_id(change->id);
-		count = g_string_replace(json, id, "#00000000", 0);
-	} else {
-		count = g_string_replace(json, change->str, change->str_new, 0);
-	}
-	g_assert_cmpint(count, >, 0);
-}
-
 static FuDevice *
-fu_test_emulation_load(FuTestEmulation *self,
-		       const gchar *basename,
-		       const FuTestEmulationChange *change)
+fu_test_emulation_load(FuTestEmulation *self, const gchar *basename)
 {
-	FuDevice *device;
+	FuDevice *donor;
 	gboolean ret;
 	g_autofree gchar *filename = g_test_build_filename(G_TEST_DIST, "tests", basename, NULL);
 	g_autofree gchar *str = NULL;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GString) json = NULL;
 
 	ret = g_file_get_contents(filename, &str, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_true(ret);
-	json = g_string_new(str);
-	if (change != NULL)
-		fu_test_emulation_change(json, change);
-	ret = fwupd_codec_from_json_string(FWUPD_CODEC(self->backend), json->str, &error);
+	ret = fwupd_codec_from_json_string(FWUPD_CODEC(self->backend), str, &error);
 	g_assert_no_error(error);
 	g_assert_true(ret);
-	device = fu_backend_lookup_by_id(self->backend, "/sys/devices/faux/tdx_host");
-	g_assert_nonnull(device);
-	return device;
+	donor = fu_backend_lookup_by_id(self->backend, "/sys/devices/faux/tdx_host");
+	g_assert_nonnull(donor);
+	return donor;
 }
 
 /* the quirk makes the plugin trust the key for tests */
 static FuTestEmulation *
 fu_test_emulation_new(const gchar *basename)
 {
-	FuDevice *device;
+	FuDevice *donor;
 	gboolean ret;
 	FuTestEmulation *self = g_new0(FuTestEmulation, 1);
 	g_autofree gchar *testdatadir = g_test_build_filename(G_TEST_DIST, "tests", NULL);
@@ -1467,8 +1388,8 @@ fu_test_emulation_new(const gchar *basename)
 				     "device-gtype",
 				     FU_TYPE_UDEV_DEVICE,
 				     NULL);
-	device = fu_test_emulation_load(self, basename, NULL);
-	ret = fu_plugin_runner_backend_device_added(self->plugin, device, progress, &error);
+	donor = fu_test_emulation_load(self, basename);
+	ret = fu_plugin_runner_backend_device_added(self->plugin, donor, progress, &error);
 	g_assert_no_error(error);
 	g_assert_true(ret);
 	return self;
@@ -1484,6 +1405,22 @@ fu_test_emulation_get_device(FuTestEmulation *self, const gchar *name)
 			return device;
 	}
 	return NULL;
+}
+
+/* or why not */
+static void
+fu_test_emulation_assert_updatable(FuTestEmulation *self, const gchar *pattern)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
+
+	if (pattern == NULL) {
+		g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
+		g_assert_null(fu_device_get_update_error(device));
+		return;
+	}
+	g_assert_false(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
+	g_assert_nonnull(fu_device_get_update_error(device));
+	fu_test_assert_match(fu_device_get_update_error(device), pattern);
 }
 
 /* what is recorded, and what is shown of it */
@@ -1526,13 +1463,7 @@ fu_test_emulation_assert_item(const FuTestEmulationItem *item)
 	g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED));
 	if (item->instance_id != NULL)
 		g_assert_true(fu_device_has_guid(device, item->instance_id));
-	if (item->pattern == NULL) {
-		g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
-		g_assert_null(fu_device_get_update_error(device));
-	} else {
-		g_assert_false(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
-		fu_test_assert_match(fu_device_get_update_error(device), item->pattern);
-	}
+	fu_test_emulation_assert_updatable(self, item->pattern);
 }
 
 static void
@@ -1569,13 +1500,52 @@ fu_tdx_module_plugin_enumerate_func(gconstpointer user_data)
 
 /* as the engine does for each phase of an update */
 static void
-fu_test_emulation_play(FuTestEmulation *self,
-		       FuDevice *device,
-		       const gchar *basename,
-		       const FuTestEmulationChange *change)
+fu_test_emulation_play(FuTestEmulation *self, FuDevice *donor)
 {
-	FuDevice *donor = fu_test_emulation_load(self, basename, change);
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
 	fu_device_incorporate(device, donor, FU_DEVICE_INCORPORATE_FLAG_ALL);
+}
+
+/* without data it is a write, or a read that has failed */
+static FuDeviceEvent *
+fu_test_event_new(const gchar *id, const gchar *data)
+{
+	FuDeviceEvent *event = fu_device_event_new(id);
+	if (data != NULL)
+		fu_device_event_set_str(event, "Data", data);
+	return event;
+}
+
+/* the first one with that ID, and with these data if there are any */
+static void
+fu_test_events_replace(GPtrArray *events, const gchar *id, const gchar *data, FuDeviceEvent *event)
+{
+	g_autofree gchar *id_hash = fu_device_event_build_id(id);
+
+	for (guint i = 0; i < events->len; i++) {
+		FuDeviceEvent *event_old = g_ptr_array_index(events, i);
+		const gchar *data_old = fu_device_event_get_str(event_old, "Data", NULL);
+
+		if (g_strcmp0(fu_device_event_get_id(event_old), id_hash) != 0)
+			continue;
+		if (data != NULL && g_strcmp0(data_old, data) != 0)
+			continue;
+		g_ptr_array_remove_index(events, i);
+		g_ptr_array_insert(events, i, event);
+		return;
+	}
+	g_assert_not_reached();
+}
+
+/* the attribute was read as something else */
+static void
+fu_test_events_replace_attr(GPtrArray *events,
+			    const gchar *attr,
+			    const gchar *data,
+			    const gchar *data_new)
+{
+	g_autofree gchar *id = g_strdup_printf("ReadAttr:Attr=%s", attr);
+	fu_test_events_replace(events, id, data, fu_test_event_new(id, data_new));
 }
 
 static GByteArray *
@@ -1594,6 +1564,60 @@ fu_test_emulation_build_image(void)
 	return fu_test_write(firmware);
 }
 
+static gchar *
+fu_test_emulation_build_data_id(FuTdxBlobVersion blob_version)
+{
+	g_autofree gchar *data = NULL;
+	g_autoptr(GByteArray) buf_v2 = fu_test_emulation_build_image();
+	g_autoptr(GByteArray) buf = fu_test_convert(buf_v2, blob_version);
+
+	data = fu_base64_encode(buf->data, buf->len);
+	return g_strdup_printf("WriteAttr:Attr=firmware/tdx_module/data,Data=%s", data);
+}
+
+static gboolean
+fu_test_emulation_write(FuTestEmulation *self, FwupdInstallFlags flags, GError **error)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(GByteArray) buf = fu_test_emulation_build_image();
+
+	firmware = fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf);
+	fu_firmware_set_version(firmware, "2.0.08"); /* of the release */
+	return fu_plugin_runner_write_firmware(self->plugin,
+					       device,
+					       firmware,
+					       progress,
+					       flags,
+					       error);
+}
+
+static void
+fu_test_emulation_reload(FuTestEmulation *self)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
+	gboolean ret;
+	g_autoptr(GError) error = NULL;
+
+	ret = fu_plugin_runner_reload(self->plugin, device, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+}
+
+static void
+fu_test_emulation_cleanup(FuTestEmulation *self)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
+	gboolean ret;
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(GError) error = NULL;
+
+	ret = fu_device_cleanup(device, progress, FWUPD_INSTALL_FLAG_NONE, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
+}
+
 static void
 fu_test_emulation_assert_updated(FuTestEmulation *self)
 {
@@ -1602,63 +1626,41 @@ fu_test_emulation_assert_updated(FuTestEmulation *self)
 	g_assert_cmpstr(fu_device_get_version(device), ==, "2.0.08");
 	g_assert_true(fu_device_has_guid(device, "TDX\\SERIES_2.0&VER_2.0.08"));
 	g_assert_false(fu_device_has_guid(device, "TDX\\SERIES_2.0&VER_2.0.04"));
-	g_assert_true(fu_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE));
-	g_assert_null(fu_device_get_update_error(device));
-}
-
-static gboolean
-fu_test_emulation_update(const FuTestEmulationChange *change, GError **error)
-{
-	FuDevice *device;
-	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
-	g_autoptr(FuProgress) progress_write = fu_progress_new(G_STRLOC);
-	g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-flat-setup.json");
-	g_autoptr(GByteArray) buf = fu_test_emulation_build_image();
-
-	firmware = fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf);
-	fu_firmware_set_version(firmware, "2.0.08"); /* of the release */
-	device = fu_test_emulation_get_device(self, "TDX Module");
-	g_assert_cmpstr(fu_device_get_version(device), ==, "2.0.04");
-	fu_test_emulation_play(self, device, "tdx-module-flat-install.json", change);
-	if (!fu_plugin_runner_write_firmware(self->plugin,
-					     device,
-					     firmware,
-					     progress_write,
-					     FWUPD_INSTALL_FLAG_NONE,
-					     error))
-		return FALSE;
-	fu_test_emulation_play(self, device, "tdx-module-flat-reload.json", NULL);
-	if (!fu_plugin_runner_reload(self->plugin, device, error))
-		return FALSE;
-	fu_test_emulation_assert_updated(self);
-	fu_test_emulation_play(self, device, "tdx-module-flat-cleanup.json", NULL);
-	if (!fu_device_cleanup(device, progress_cleanup, FWUPD_INSTALL_FLAG_NONE, error))
-		return FALSE;
-	fu_test_emulation_assert_updated(self);
-	return TRUE;
+	fu_test_emulation_assert_updatable(self, NULL);
 }
 
 static void
 fu_tdx_module_plugin_update_func(gconstpointer user_data)
 {
 	gboolean ret;
+	g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-flat-setup.json");
 	g_autoptr(GError) error = NULL;
 
-	ret = fu_test_emulation_update(NULL, &error);
+	fu_test_emulation_play(self, fu_test_emulation_load(self, "tdx-module-flat-install.json"));
+	ret = fu_test_emulation_write(self, FWUPD_INSTALL_FLAG_NONE, &error);
 	g_assert_no_error(error);
 	g_assert_true(ret);
+	fu_test_emulation_play(self, fu_test_emulation_load(self, "tdx-module-flat-reload.json"));
+	fu_test_emulation_reload(self);
+	fu_test_emulation_assert_updated(self);
+
+	/* the same is read once more */
+	fu_test_emulation_play(self, fu_test_emulation_load(self, "tdx-module-flat-reload.json"));
+	fu_test_emulation_cleanup(self);
+	fu_test_emulation_assert_updated(self);
 }
 
 /* a recording that does not fit is no success */
 static void
 fu_tdx_module_plugin_changed_func(gconstpointer user_data)
 {
-	g_autoptr(GByteArray) buf = fu_test_emulation_build_image();
-	g_autofree gchar *data = fu_base64_encode(buf->data, buf->len);
-	g_autofree gchar *data_id =
-	    g_strdup_printf("WriteAttr:Attr=firmware/tdx_module/data,Data=%s", data);
-	const FuTestEmulationChange items[] = {
+	g_autofree gchar *data_id = fu_test_emulation_build_data_id(FU_TDX_BLOB_VERSION_V2);
+	const struct {
+		const gchar *id;
+		const gchar *data;     /* (nullable) */
+		const gchar *data_new; /* (nullable): the event is missing */
+		const gchar *pattern;
+	} items[] = {
 	    {"GetContents:Filename=/sys/devices/system/cpu/online",
 	     NULL,
 	     NULL,
@@ -1671,35 +1673,274 @@ fu_tdx_module_plugin_changed_func(gconstpointer user_data)
 	     NULL,
 	     NULL,
 	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/data*"},
+	    {"ReadAttr:Attr=firmware/tdx_module/loading",
+	     "1",
+	     "0",
+	     "Write: *loading is '0', expected '1': *aborted by another program*"},
 	    {"WriteAttr:Attr=firmware/tdx_module/loading,Data=0",
 	     NULL,
 	     NULL,
 	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/loading*"},
-	    {NULL, "\"receiving\"", "\"waiting\"", "InvalidData: *status is 'waiting'*"},
-	    {NULL, "\"2.0.08\"", "\"2.0.05\"", "Write: *2.0.05 *expected 2.0.08*"},
-	    {NULL, "\"9\"", "\"8\"", "Write: *updates is 8, expected 9*"},
+	    {"ReadAttr:Attr=firmware/tdx_module/status",
+	     "receiving",
+	     "waiting",
+	     "InvalidData: *status is 'waiting'*"},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
+		FuDevice *donor;
 		gboolean ret;
+		g_autoptr(FuTestEmulation) self =
+		    fu_test_emulation_new("tdx-module-flat-setup.json");
 		g_autoptr(GError) error = NULL;
 
-		ret = fu_test_emulation_update(&items[i], &error);
+		donor = fu_test_emulation_load(self, "tdx-module-flat-install.json");
+		fu_test_events_replace(
+		    fu_device_get_events(donor),
+		    items[i].id,
+		    items[i].data,
+		    fu_test_event_new(items[i].data_new != NULL ? items[i].id : "missing",
+				      items[i].data_new));
+		fu_test_emulation_play(self, donor);
+		ret = fu_test_emulation_write(self, FWUPD_INSTALL_FLAG_NONE, &error);
 		g_assert_false(ret);
 		fu_test_assert_error(error, items[i].pattern);
 	}
 }
 
+/* what the kernel is given, what it says about that, and what is running then */
+typedef struct {
+	FuTdxBlobVersion blob_version;
+	const gchar *error;   /* (nullable) */
+	const gchar *version; /* (nullable): of the TDX module, unless it is lost */
+	const gchar *remaining_updates;
+} FuTestUpload;
+
+/* the one that is recorded has the new header, no error, and the new version */
+static void
+fu_test_emulation_play_upload(FuTestEmulation *self, const FuTestUpload *upload)
+{
+	FuDevice *donor = fu_test_emulation_load(self, "tdx-module-flat-install.json");
+	GPtrArray *events = fu_device_get_events(donor);
+	g_autofree gchar *data_id = fu_test_emulation_build_data_id(upload->blob_version);
+	g_autofree gchar *data_id_v2 = fu_test_emulation_build_data_id(FU_TDX_BLOB_VERSION_V2);
+
+	fu_test_events_replace(events, data_id_v2, NULL, fu_test_event_new(data_id, NULL));
+	fu_test_events_replace_attr(events, "firmware/tdx_module/error", NULL, upload->error);
+	fu_test_events_replace_attr(events, "version", "2.0.08", upload->version);
+	fu_test_events_replace_attr(events,
+				    "num_remaining_updates",
+				    "9",
+				    upload->remaining_updates);
+	fu_test_emulation_play(self, donor);
+}
+
+/* what is seen of it later */
+static void
+fu_test_emulation_assert_uploaded(FuTestEmulation *self, const FuTestUpload *upload)
+{
+	FuDevice *device = fu_test_emulation_get_device(self, "TDX Module");
+	FuDevice *donor = fu_test_emulation_load(self, "tdx-module-flat-reload.json");
+	GPtrArray *events = fu_device_get_events(donor);
+
+	fu_test_events_replace_attr(events, "version", "2.0.08", upload->version);
+	fu_test_events_replace_attr(events,
+				    "num_remaining_updates",
+				    "9",
+				    upload->remaining_updates);
+	fu_test_emulation_play(self, donor);
+	fu_test_emulation_cleanup(self);
+	g_assert_cmpstr(fu_device_get_version(device), ==, upload->version);
+	fu_test_emulation_assert_updatable(self,
+					   upload->version == NULL ? "*module is lost*" : NULL);
+}
+
+/* the uploads, as many as there are, and how the update fails then */
+typedef struct {
+	FuTestUpload uploads[4];
+	const gchar *pattern; /* (nullable) */
+} FuTestUploadItem;
+
+static void
+fu_test_emulation_assert_upload(const FuTestUploadItem *item)
+{
+	const FuTestUpload *last = NULL;
+	gboolean ret;
+	g_autoptr(FuDeviceEvent) end = fu_test_event_new("end", NULL);
+	g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-flat-setup.json");
+	g_autoptr(GError) error = NULL;
+
+	for (guint i = 0; i < G_N_ELEMENTS(item->uploads); i++) {
+		if (item->uploads[i].blob_version == FU_TDX_BLOB_VERSION_UNKNOWN)
+			break;
+		last = &item->uploads[i];
+		fu_test_emulation_play_upload(self, last);
+	}
+
+	/* after the last event, fwupd would start again with the first one */
+	fu_device_add_event(fu_test_emulation_get_device(self, "TDX Module"), end);
+	ret = fu_test_emulation_write(self, FWUPD_INSTALL_FLAG_NONE, &error);
+	if (item->pattern == NULL) {
+		g_assert_no_error(error);
+		g_assert_true(ret);
+	} else {
+		g_assert_false(ret);
+		fu_test_assert_error(error, item->pattern);
+	}
+	fu_test_emulation_assert_uploaded(self, last);
+}
+
+/* there is another upload only if nothing has changed, and if it may help */
+static void
+fu_tdx_module_plugin_upload_func(gconstpointer user_data)
+{
+	const FuTestUploadItem items[] = {
+	    /* the kernel wants the old header, or neither */
+	    {{{FU_TDX_BLOB_VERSION_V2, "preparing:firmware-invalid", "2.0.04", "10"},
+	      {FU_TDX_BLOB_VERSION_V1, NULL, "2.0.08", "9"}},
+	     NULL},
+	    {{{FU_TDX_BLOB_VERSION_V2, "preparing:firmware-invalid", "2.0.04", "10"},
+	      {FU_TDX_BLOB_VERSION_V1, "transferring:firmware-invalid", "2.0.04", "10"}},
+	     "InvalidFile: *'transferring:firmware-invalid'; nothing was changed, *2.0.04 *"},
+
+	    /* it is busy, or stays busy */
+	    {{{FU_TDX_BLOB_VERSION_V2, "preparing:device-busy", "2.0.04", "10"},
+	      {FU_TDX_BLOB_VERSION_V2, NULL, "2.0.08", "9"}},
+	     NULL},
+	    {{{FU_TDX_BLOB_VERSION_V2, "preparing:device-busy", "2.0.04", "10"},
+	      {FU_TDX_BLOB_VERSION_V2, "preparing:device-busy", "2.0.04", "10"},
+	      {FU_TDX_BLOB_VERSION_V2, "preparing:device-busy", "2.0.04", "10"},
+	      {FU_TDX_BLOB_VERSION_V2, "transferring:device-busy", "2.0.04", "10"}},
+	     "NeedsUserAction: *'transferring:device-busy'; nothing was changed, *2.0.04 *"},
+
+	    /* to try again would not help */
+	    {{{FU_TDX_BLOB_VERSION_V2, "preparing:flash-wearout", "2.0.04", "10"}},
+	     "NotSupported: *'preparing:flash-wearout'; nothing was changed, *2.0.04 *"},
+	    {{{FU_TDX_BLOB_VERSION_V2, NULL, "2.0.04", "10"}},
+	     "Write: *reported no error; nothing was changed, *2.0.04 *"},
+
+	    /* the P-SEAMLDR has done something */
+	    {{{FU_TDX_BLOB_VERSION_V2, "programming:firmware-invalid", "2.0.04", "9"}},
+	     "Write: *2.0.04 is running *expected 2.0.08 *'programming:firmware-invalid'*"},
+	    {{{FU_TDX_BLOB_VERSION_V2, "programming:firmware-invalid", "2.0.08", "10"}},
+	     "Write: *2.0.08 is running *updates is 10, expected 9*"},
+	    {{{FU_TDX_BLOB_VERSION_V2, "programming:device-busy", "2.0.04", "9"}},
+	     "Write: *2.0.04 is running *expected 2.0.08 *'programming:device-busy'*"},
+	    {{{FU_TDX_BLOB_VERSION_V2, NULL, "2.0.05", "9"}},
+	     "Write: *2.0.05 is running *expected 2.0.08 *"},
+	    {{{FU_TDX_BLOB_VERSION_V2, NULL, "2.0.08", "8"}},
+	     "Write: *2.0.08 is running *updates is 8, expected 9*"},
+	    {{{FU_TDX_BLOB_VERSION_V2, "programming:hw-error", "2.0.08", "9"}}, NULL},
+
+	    /* there is no TDX module any more */
+	    {{{FU_TDX_BLOB_VERSION_V2, "programming:firmware-invalid", NULL, "10"}},
+	     "Write: *module is lost, *reboot *'programming:firmware-invalid'*"},
+	    {{{FU_TDX_BLOB_VERSION_V2, NULL, NULL, "9"}},
+	     "Write: *module is lost, *reboot *reported no error*"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(items); i++)
+		fu_test_emulation_assert_upload(&items[i]);
+}
+
+static void
+fu_test_reinstall_warning_cb(const gchar *log_domain,
+			     GLogLevelFlags log_level,
+			     const gchar *message,
+			     gpointer user_data)
+{
+	guint *count = (guint *)user_data;
+	fu_test_assert_match(message, "TDX module 2.0.08 is installed again*the 9 updates*");
+	(*count)++;
+}
+
+/* the version that is running already */
+static void
+fu_tdx_module_plugin_reinstall_func(gconstpointer user_data)
+{
+	const FwupdInstallFlags flags[] = {FWUPD_INSTALL_FLAG_NONE,
+					   FWUPD_INSTALL_FLAG_FORCE,
+					   FWUPD_INSTALL_FLAG_ALLOW_REINSTALL};
+	GLogLevelFlags fatal = g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+	guint count = 0;
+	guint handler_id;
+
+	handler_id = g_log_set_handler("FuPluginTdxModule",
+				       G_LOG_LEVEL_WARNING,
+				       fu_test_reinstall_warning_cb,
+				       &count);
+	for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+		FuDevice *donor;
+		GPtrArray *events;
+		gboolean ret;
+		g_autoptr(FuTestEmulation) self =
+		    fu_test_emulation_new("tdx-module-flat-setup.json");
+		g_autoptr(GError) error = NULL;
+
+		donor = fu_test_emulation_load(self, "tdx-module-flat-install.json");
+		events = fu_device_get_events(donor);
+		fu_test_events_replace_attr(events, "version", "2.0.04", "2.0.08");
+		fu_test_events_replace_attr(events, "num_remaining_updates", "9", "8");
+		fu_test_events_replace_attr(events, "num_remaining_updates", "10", "9");
+		fu_test_emulation_play(self, donor);
+		ret = fu_test_emulation_write(self, flags[i], &error);
+		if (flags[i] == FWUPD_INSTALL_FLAG_ALLOW_REINSTALL) {
+			g_assert_no_error(error);
+			g_assert_true(ret);
+			continue;
+		}
+		g_assert_false(ret);
+		fu_test_assert_error(
+		    error,
+		    "VersionSame: *2.0.08 is already running*1 of 9 *use --allow-reinstall *");
+	}
+	g_log_remove_handler("FuPluginTdxModule", handler_id);
+	g_log_set_always_fatal(fatal);
+	g_assert_cmpint(count, ==, 1);
+}
+
+/* comes and goes with what it is about */
+static void
+fu_tdx_module_plugin_inhibit_func(gconstpointer user_data)
+{
+	FuDevice *donor;
+	const gchar *id = "GetContents:Filename=/sys/devices/system/cpu/online";
+	g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-flat-setup.json");
+
+	fu_test_emulation_assert_updatable(self, NULL);
+	donor = fu_test_emulation_load(self, "tdx-module-flat-reload.json");
+	fu_test_events_replace(fu_device_get_events(donor),
+			       id,
+			       "0-1\n",
+			       fu_test_event_new(id, "0\n"));
+	fu_test_emulation_play(self, donor);
+	fu_test_emulation_reload(self);
+	fu_test_emulation_assert_updatable(self, "*CPU 1 is offline*");
+	fu_test_emulation_play(self, fu_test_emulation_load(self, "tdx-module-flat-reload.json"));
+	fu_test_emulation_reload(self);
+	fu_test_emulation_assert_updatable(self, NULL);
+}
+
+/* the key that tdx-module-test.quirk trusts, so that each run is the same */
 static void
 fu_test_init(FuTest *self)
 {
 	gint rc;
+	gnutls_datum_t data = {0};
 	gnutls_datum_t modulus = {0};
+	g_autofree gchar *filename =
+	    g_test_build_filename(G_TEST_DIST, "tests", "tdx-module-test-signer.pem", NULL);
 	g_autoptr(GByteArray) buf = NULL;
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GError) error = NULL;
 
+	blob = fu_bytes_get_contents(filename, &error);
+	g_assert_no_error(error);
+	data.data = (guint8 *)g_bytes_get_data(blob, NULL);
+	data.size = g_bytes_get_size(blob);
 	rc = gnutls_privkey_init(&self->key);
 	g_assert_cmpint(rc, ==, GNUTLS_E_SUCCESS);
-	rc = gnutls_privkey_generate(self->key, GNUTLS_PK_RSA, 3072, 0);
+	rc = gnutls_privkey_import_x509_raw(self->key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
 	g_assert_cmpint(rc, ==, GNUTLS_E_SUCCESS);
 	rc = gnutls_privkey_export_rsa_raw(self->key,
 					   &modulus,
@@ -1739,7 +1980,6 @@ main(int argc, char **argv)
 	    {"/tdx-module/blob/build", fu_tdx_blob_firmware_build_func},
 	    {"/tdx-module/blob/write", fu_tdx_blob_firmware_write_func},
 	    {"/tdx-module/blob/xml", fu_tdx_blob_firmware_xml_func},
-	    {"/tdx-module/blob/real", fu_tdx_blob_firmware_real_func},
 	    {"/tdx-module/host/cpuinfo", fu_tdx_host_cpuinfo_func},
 	    {"/tdx-module/host/cpuinfo-invalid", fu_tdx_host_cpuinfo_invalid_func},
 	    {"/tdx-module/host/sockets", fu_tdx_host_sockets_func},
@@ -1748,6 +1988,7 @@ main(int argc, char **argv)
 	    {"/tdx-module/host/abi", fu_tdx_host_abi_func},
 	    {"/tdx-module/preflight/host", fu_tdx_preflight_host_func},
 	    {"/tdx-module/preflight/cpus", fu_tdx_preflight_cpus_func},
+	    {"/tdx-module/preflight/guests", fu_tdx_preflight_guests_func},
 	    {"/tdx-module/preflight/signer", fu_tdx_preflight_signer_func},
 	    {"/tdx-module/preflight/image", fu_tdx_preflight_image_func},
 	    {"/tdx-module/preflight/version", fu_tdx_preflight_version_func},
@@ -1756,6 +1997,9 @@ main(int argc, char **argv)
 	    {"/tdx-module/plugin/enumerate", fu_tdx_module_plugin_enumerate_func},
 	    {"/tdx-module/plugin/update", fu_tdx_module_plugin_update_func},
 	    {"/tdx-module/plugin/changed", fu_tdx_module_plugin_changed_func},
+	    {"/tdx-module/plugin/upload", fu_tdx_module_plugin_upload_func},
+	    {"/tdx-module/plugin/reinstall", fu_tdx_module_plugin_reinstall_func},
+	    {"/tdx-module/plugin/inhibit", fu_tdx_module_plugin_inhibit_func},
 	};
 	FuTest self = {0};
 
