@@ -277,7 +277,8 @@ fu_tdx_module_device_ensure_host_state(FuTdxModuleDevice *self)
 		self->host_error = g_strdup(error_local->message);
 }
 
-/* only once: the version changes with the BIOS, and fwupd is told of the device after the setup */
+/* the version only changes with the BIOS; fwupd is told of the device after the setup, and not
+ * later */
 static void
 fu_tdx_module_device_ensure_seamldr(FuTdxModuleDevice *self)
 {
@@ -285,7 +286,9 @@ fu_tdx_module_device_ensure_seamldr(FuTdxModuleDevice *self)
 	g_autofree gchar *version = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_NONE)
+	g_clear_pointer(&self->seamldr_error, g_free);
+	if (self->seamldr != NULL ||
+	    fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_NONE)
 		return;
 	if (fu_tdx_host_get_seamldr_layout(self->host) == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
 		attr = "seamldr/version";
@@ -389,6 +392,7 @@ fu_tdx_module_device_ensure_module(FuTdxModuleDevice *self, GError **error)
 static gboolean
 fu_tdx_module_device_ensure_facts(FuTdxModuleDevice *self, GError **error)
 {
+	fu_tdx_module_device_ensure_seamldr(self);
 	fu_tdx_module_device_ensure_upload_status(self);
 	fu_tdx_module_device_ensure_summary(self);
 	return fu_tdx_module_device_ensure_module(self, error);
@@ -492,9 +496,7 @@ fu_tdx_module_device_setup(FuDevice *device, GError **error)
 				  NULL,
 				  &error_local))
 		g_info("attributes did not appear: %s", error_local->message);
-	fu_tdx_module_device_ensure_host(self);
-	fu_tdx_module_device_ensure_seamldr(self);
-	return fu_tdx_module_device_refresh(self, error);
+	return fu_tdx_module_device_refresh_all(self, error);
 }
 
 static gboolean
@@ -596,6 +598,8 @@ fu_tdx_module_device_build_blob(FuTdxModuleDevice *self,
 	if (!fu_tdx_module_device_ensure_facts(self, error))
 		return NULL;
 	fu_tdx_module_device_get_facts(self, &facts);
+	if (facts.module_svn == 0)
+		g_info("the running TDX module has no quirk with its SVN to compare with");
 	verdicts_host = fu_tdx_preflight_check_host(&facts);
 	if (!fu_tdx_preflight_to_error(verdicts_host, error))
 		return NULL;
