@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 [ $# -eq 1 ] || { sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2; }
 build=$(realpath "$1")
-cache=$(contrib/ci/cache.sh)/lint
+sources=$(contrib/ci/cache.sh)/in-tree/source
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 number=0
@@ -24,13 +24,10 @@ contrib/ci/install.sh binutils ca-certificates clang-format codespell debian-arc
 # a tree of fwupd with the plugin, as far as the linters look
 prepare()
 {
-    mkdir -p "$cache"
-    exec 9>"$cache/lock"
-    flock 9
-    found=$(contrib/ci/in-tree/source.sh "$cache" newest)
+    found=$(contrib/ci/in-tree/source.sh "$sources" newest)
     package=$(echo "$found" | cut -d ' ' -f 2)
     mkdir "$tmp/tree"
-    tar -x -C "$tmp/tree" --strip-components 1 -f "$cache/$package"/*.orig.tar.*
+    tar -x -C "$tmp/tree" --strip-components 1 -f "$sources/$package"/*.orig.tar.*
     cp "$tmp/tree/plugins/bnr-dp/meson.build" "$tmp/sibling.build"
     rm -rf "$tmp/tree/plugins"
     mkdir "$tmp/tree/plugins"

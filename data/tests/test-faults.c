@@ -36,6 +36,7 @@ typedef struct {
 static gboolean
 fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **error)
 {
+	gboolean reinstall = (fault->flags & FWUPD_INSTALL_FLAG_ALLOW_REINSTALL) > 0;
 	gboolean ret;
 	GLogLevelFlags fatal = 0;
 	g_autoptr(FuFirmware) firmware = NULL;
@@ -49,10 +50,12 @@ fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **er
 	if (fault->set != NULL)
 		mock_fixture_set(fixture, fault->set);
 
-	/* a reinstall is warned of */
-	fatal = g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+	/* it is warned of, and nothing else may be */
+	if (reinstall)
+		fatal = g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
 	ret = fu_device_write_firmware(fixture->device, firmware, progress, fault->flags, error);
-	g_log_set_always_fatal(fatal);
+	if (reinstall)
+		g_log_set_always_fatal(fatal);
 
 	/* the engine does this in both cases */
 	if (!fu_device_cleanup(fixture->device,

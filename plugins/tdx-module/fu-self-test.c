@@ -228,15 +228,28 @@ fu_test_build(const gchar *xml, GError **error)
 	return g_steal_pointer(&firmware);
 }
 
+static FuFirmware *
+fu_test_build_file(const gchar *basename)
+{
+	g_autofree gchar *filename = g_test_build_filename(G_TEST_DIST, "tests", basename, NULL);
+	g_autofree gchar *xml = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(GError) error = NULL;
+
+	g_file_get_contents(filename, &xml, NULL, &error);
+	g_assert_no_error(error);
+	firmware = fu_test_build(xml, &error);
+	g_assert_no_error(error);
+	return g_steal_pointer(&firmware);
+}
+
 /* build and write, then parse and write, then export, build and write: all the same bytes */
 static void
 fu_test_assert_roundtrip(const gchar *basename, const gchar *checksum)
 {
 	g_autofree gchar *csum = NULL;
-	g_autofree gchar *filename = g_test_build_filename(G_TEST_DIST, "tests", basename, NULL);
-	g_autofree gchar *xml = NULL;
 	g_autofree gchar *xml_out = NULL;
-	g_autoptr(FuFirmware) firmware1 = NULL;
+	g_autoptr(FuFirmware) firmware1 = fu_test_build_file(basename);
 	g_autoptr(FuFirmware) firmware2 = NULL;
 	g_autoptr(FuFirmware) firmware3 = NULL;
 	g_autoptr(GByteArray) buf1 = NULL;
@@ -244,10 +257,6 @@ fu_test_assert_roundtrip(const gchar *basename, const gchar *checksum)
 	g_autoptr(GByteArray) buf3 = NULL;
 	g_autoptr(GError) error = NULL;
 
-	g_file_get_contents(filename, &xml, NULL, &error);
-	g_assert_no_error(error);
-	firmware1 = fu_test_build(xml, &error);
-	g_assert_no_error(error);
 	buf1 = fu_test_write(firmware1);
 	csum = g_compute_checksum_for_data(G_CHECKSUM_SHA1, buf1->data, buf1->len);
 	g_assert_cmpstr(csum, ==, checksum);
@@ -1551,16 +1560,7 @@ fu_test_events_replace_attr(GPtrArray *events,
 static GByteArray *
 fu_test_emulation_build_image(void)
 {
-	g_autofree gchar *filename =
-	    g_test_build_filename(G_TEST_DIST, "tests", "tdx-blob-v2.builder.xml", NULL);
-	g_autofree gchar *xml = NULL;
-	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(GError) error = NULL;
-
-	g_file_get_contents(filename, &xml, NULL, &error);
-	g_assert_no_error(error);
-	firmware = fu_test_build(xml, &error);
-	g_assert_no_error(error);
+	g_autoptr(FuFirmware) firmware = fu_test_build_file("tdx-blob-v2.builder.xml");
 	return fu_test_write(firmware);
 }
 

@@ -805,6 +805,33 @@ fu_tdx_module_device_check_result(FuTdxModuleDevice *self,
 	return TRUE;
 }
 
+/* what the new version means for the guests; a success also if no client answers */
+static void
+fu_tdx_module_device_emit_guests(FuTdxModuleDevice *self, FuProgress *progress)
+{
+	guint64 tds = fu_tdx_host_get_tds(self->host);
+	g_autofree gchar *message = NULL;
+	g_autoptr(FwupdRequest) request = fwupd_request_new();
+	g_autoptr(GError) error_local = NULL;
+
+	if (tds == 0 || tds == FU_TDX_HOST_TDS_UNKNOWN)
+		return;
+	message = g_strdup_printf(
+	    "Tell whoever checks attestation the new values: the TEE_TCB_SVN_2 of the TDs that "
+	    "keep running (%" G_GUINT64_FORMAT ") and the MRSEAM of new TDs have changed.",
+	    tds);
+	fwupd_request_set_kind(request, FWUPD_REQUEST_KIND_POST);
+	fwupd_request_set_id(request, FU_TDX_MODULE_DEVICE_REQUEST_ID);
+	fwupd_request_set_message(request, message);
+
+	/* left behind, this would hide releases from clients that nobody looks at */
+	fu_device_add_request_flag(FU_DEVICE(self), FWUPD_REQUEST_FLAG_NON_GENERIC_MESSAGE);
+	if (!fu_device_emit_request(FU_DEVICE(self), request, progress, &error_local))
+		g_info("nobody was told about the TDs: %s", error_local->message);
+	fwupd_device_remove_request_flag(FWUPD_DEVICE(self),
+					 FWUPD_REQUEST_FLAG_NON_GENERIC_MESSAGE);
+}
+
 static gboolean
 fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 			    FuTdxModuleDeviceAttempt *attempt,
@@ -856,34 +883,9 @@ fu_tdx_module_device_upload(FuTdxModuleDevice *self,
 	if (!fu_tdx_module_device_check_result(self, &result, error))
 		return FALSE;
 	fu_progress_step_done(progress);
+	if (!fu_tdx_module_device_version_equal(version, result.version_new))
+		fu_tdx_module_device_emit_guests(self, progress);
 	return TRUE;
-}
-
-/* what the new version means for the guests; a success also if no client answers */
-static void
-fu_tdx_module_device_emit_guests(FuTdxModuleDevice *self, FuProgress *progress)
-{
-	guint64 tds = fu_tdx_host_get_tds(self->host);
-	g_autofree gchar *message = NULL;
-	g_autoptr(FwupdRequest) request = fwupd_request_new();
-	g_autoptr(GError) error_local = NULL;
-
-	if (tds == 0 || tds == FU_TDX_HOST_TDS_UNKNOWN)
-		return;
-	message = g_strdup_printf(
-	    "Tell whoever checks attestation the new values: the TEE_TCB_SVN_2 of the TDs that "
-	    "keep running (%" G_GUINT64_FORMAT ") and the MRSEAM of new TDs have changed.",
-	    tds);
-	fwupd_request_set_kind(request, FWUPD_REQUEST_KIND_POST);
-	fwupd_request_set_id(request, FU_TDX_MODULE_DEVICE_REQUEST_ID);
-	fwupd_request_set_message(request, message);
-
-	/* left behind, this would hide releases from clients that nobody looks at */
-	fu_device_add_request_flag(FU_DEVICE(self), FWUPD_REQUEST_FLAG_NON_GENERIC_MESSAGE);
-	if (!fu_device_emit_request(FU_DEVICE(self), request, progress, &error_local))
-		g_info("nobody was told about the TDs: %s", error_local->message);
-	fwupd_device_remove_request_flag(FWUPD_DEVICE(self),
-					 FWUPD_REQUEST_FLAG_NON_GENERIC_MESSAGE);
 }
 
 static gboolean
@@ -900,7 +902,6 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 	    .reinstall = (flags & FWUPD_INSTALL_FLAG_ALLOW_REINSTALL) > 0,
 	};
 	guint delay = FU_TDX_MODULE_DEVICE_BUSY_DELAY_MIN;
-	g_autofree gchar *version = g_strdup(fu_device_get_version(device));
 
 	/* of the last update */
 	fu_device_set_update_message(device, NULL);
@@ -908,12 +909,8 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 	while (TRUE) {
 		g_autoptr(GError) error_local = NULL;
 
-		if (fu_tdx_module_device_upload(self, &attempt, progress, &error_local)) {
-			const gchar *version_new = fu_device_get_version(device);
-			if (!fu_tdx_module_device_version_equal(version, version_new))
-				fu_tdx_module_device_emit_guests(self, progress);
+		if (fu_tdx_module_device_upload(self, &attempt, progress, &error_local))
 			return TRUE;
-		}
 		if (attempt.unchanged &&
 		    attempt.upload_error == FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID &&
 		    attempt.blob_version == FU_TDX_BLOB_VERSION_V2) {

@@ -8,8 +8,8 @@
 #        contrib/ci/in-tree/source.sh FOLDER VERSION SUITE
 #
 # Prints the upstream version, the version of the package, and the suite that it is in. What was
-# downloaded is in FOLDER/PACKAGE_VERSION, and is not fetched again. For `newest`, standard error
-# says which newer ones could not be had.
+# downloaded is in FOLDER/PACKAGE_VERSION, and is not fetched again, nor changed. For `newest`,
+# standard error says which newer ones could not be had.
 set -eu
 [ $# -ge 2 ] || { sed -n 's/^# \{0,1\}//;7,8p' "$0" >&2 && exit 2; }
 here=$(realpath "$(dirname "$0")")
@@ -73,6 +73,8 @@ fetch()
     mv "$work" "$done"
 }
 
+exec 8>"$folder/lock"
+flock 8
 update_lists
 list >"$folder/versions"
 while read -r upstream package suite; do
