@@ -12,7 +12,7 @@ from typing import List, Optional
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
-PUBLISHER = BUILD / "contrib/lvfs/tdx-module-cabinet"
+PUBLISHER = BUILD / "contrib/cabinet/tdx-module-cabinet"
 QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"
 PAGE = 4096
 TEST_KEY = SOURCE / "plugins/tdx-module/tests/tdx-module-test-signer.pem"

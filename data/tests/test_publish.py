@@ -409,7 +409,7 @@ class CompletionTest(unittest.TestCase):
         script = f"""
             shopt -s extglob
             . {self.LIBRARY}
-            . {SOURCE}/contrib/lvfs/tdx-module-cabinet.bash
+            . {SOURCE}/contrib/cabinet/tdx-module-cabinet.bash
             COMP_WORDS=(tdx-module-cabinet "$@") COMP_CWORD=$# COMP_LINE='{line}' COMP_POINT={len(line)}
             _tdx_module_cabinet {PUBLISHER} 2>/dev/null
             printf '%s\\n' "${{COMPREPLY[@]}}"

@@ -6,10 +6,10 @@
 
 #pragma once
 
-#include "lvfs-release.h"
+#include "cabinet-release.h"
 
 /**
- * LvfsCatalogOptions:
+ * CabinetCatalogOptions:
  * @map_fn: (nullable): the compatibility map, or %NULL for that of the checkout
  * @release_version: (nullable): of a single image, or %NULL to take it from the file's name
  * @strict: if only releases are wanted that are strictly compatible with some other
@@ -26,10 +26,10 @@ typedef struct {
 	FuTdxBlobVersion blob_version;
 	void (*progress)(guint done, guint total, const gchar *name, gpointer user_data);
 	gpointer user_data;
-} LvfsCatalogOptions;
+} CabinetCatalogOptions;
 
 /**
- * LvfsCatalogSkipped:
+ * CabinetCatalogSkipped:
  * @version: of a release that is not published
  * @reason: why not
  *
@@ -38,13 +38,13 @@ typedef struct {
 typedef struct {
 	gchar *version;
 	gchar *reason;
-} LvfsCatalogSkipped;
+} CabinetCatalogSkipped;
 
 /**
- * LvfsCatalog:
- * @maps: (element-type utf8 GPtrArray): by file name, each as from lvfs_map_load()
- * @releases: (element-type LvfsRelease): what is published, the newest first
- * @skipped: (element-type LvfsCatalogSkipped): what is not
+ * CabinetCatalog:
+ * @maps: (element-type utf8 GPtrArray): by file name, each as from cabinet_map_load()
+ * @releases: (element-type CabinetRelease): what is published, the newest first
+ * @skipped: (element-type CabinetCatalogSkipped): what is not
  *
  * All that was found in the sources.
  **/
@@ -52,14 +52,14 @@ typedef struct {
 	GHashTable *maps;
 	GPtrArray *releases;
 	GPtrArray *skipped;
-} LvfsCatalog;
+} CabinetCatalog;
 
-LvfsCatalog *
-lvfs_catalog_load(gchar **sources,
-		  const LvfsQuirks *quirks,
-		  const LvfsCatalogOptions *options,
-		  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+CabinetCatalog *
+cabinet_catalog_load(gchar **sources,
+		     const CabinetQuirks *quirks,
+		     const CabinetCatalogOptions *options,
+		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
 void
-lvfs_catalog_free(LvfsCatalog *self);
+cabinet_catalog_free(CabinetCatalog *self);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LvfsCatalog, lvfs_catalog_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetCatalog, cabinet_catalog_free)

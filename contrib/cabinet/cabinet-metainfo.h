@@ -6,10 +6,10 @@
 
 #pragma once
 
-#include "lvfs-release.h"
+#include "cabinet-release.h"
 
 /**
- * LvfsMetainfoOptions:
+ * CabinetMetainfoOptions:
  * @strict: only for running versions that are strictly compatible
  * @urgency: as AppStream has it, e.g. `medium`
  * @fwupd_version: the oldest fwupd that may install it
@@ -24,10 +24,10 @@ typedef struct {
 	const gchar *fwupd_version;
 	const gchar *description;
 	gchar **issues;
-} LvfsMetainfoOptions;
+} CabinetMetainfoOptions;
 
 /**
- * LvfsMetainfoContainer:
+ * CabinetMetainfoContainer:
  * @filename: of the cabinet
  * @sha1: its checksum
  * @sha256: its checksum
@@ -40,23 +40,24 @@ typedef struct {
 	const gchar *sha1;
 	const gchar *sha256;
 	gsize size;
-} LvfsMetainfoContainer;
+} CabinetMetainfoContainer;
 
 gboolean
-lvfs_metainfo_check_options(const LvfsMetainfoOptions *options,
-			    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
+cabinet_metainfo_check_options(const CabinetMetainfoOptions *options,
+			       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
 gchar *
-lvfs_metainfo_get_name(const LvfsRelease *release, guint32 signature) G_GNUC_NON_NULL(1);
+cabinet_metainfo_get_name(const CabinetRelease *release, guint32 signature) G_GNUC_NON_NULL(1);
 gchar *
-lvfs_metainfo_get_payload_name(const LvfsRelease *release) G_GNUC_NON_NULL(1);
+cabinet_metainfo_get_payload_name(const CabinetRelease *release) G_GNUC_NON_NULL(1);
 XbBuilderNode *
-lvfs_metainfo_build(const LvfsRelease *release,
-		    guint32 signature,
-		    const LvfsMetainfoOptions *options,
-		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3);
+cabinet_metainfo_build(const CabinetRelease *release,
+		       guint32 signature,
+		       const CabinetMetainfoOptions *options,
+		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3);
 XbBuilderNode *
-lvfs_metainfo_build_for_remote(const LvfsRelease *release,
-			       guint32 signature,
-			       const LvfsMetainfoOptions *options,
-			       const LvfsMetainfoContainer *container,
-			       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3, 4);
+cabinet_metainfo_build_for_remote(const CabinetRelease *release,
+				  guint32 signature,
+				  const CabinetMetainfoOptions *options,
+				  const CabinetMetainfoContainer *container,
+				  GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1, 3, 4);

@@ -6,12 +6,12 @@
 
 #pragma once
 
+#include "cabinet-map.h"
+#include "cabinet-quirks.h"
 #include "fu-tdx-blob-firmware.h"
-#include "lvfs-map.h"
-#include "lvfs-quirks.h"
 
 /**
- * LvfsRelease:
+ * CabinetRelease:
  * @version: e.g. `1.5.16`
  * @series: e.g. `1.5`
  * @source: file that the image came from
@@ -29,26 +29,26 @@ typedef struct {
 	gchar *version;
 	gchar *series;
 	gchar *source;
-	const LvfsMapRelease *map;
+	const CabinetMapRelease *map;
 	FuTdxSigstructFirmware *sigstruct;
 	GBytes *payload;
 	gchar *date;
 	gchar *mrseam;
 	GArray *signatures;
 	GPtrArray *warnings;
-} LvfsRelease;
+} CabinetRelease;
 
-LvfsRelease *
-lvfs_release_load(const gchar *filename,
-		  const LvfsMapRelease *map,
-		  const LvfsQuirks *quirks,
-		  FuTdxBlobVersion blob_version,
-		  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+CabinetRelease *
+cabinet_release_load(const gchar *filename,
+		     const CabinetMapRelease *map,
+		     const CabinetQuirks *quirks,
+		     FuTdxBlobVersion blob_version,
+		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
 void
-lvfs_release_free(LvfsRelease *self);
+cabinet_release_free(CabinetRelease *self);
 gchar *
-lvfs_release_get_svn_str(const LvfsRelease *self) G_GNUC_NON_NULL(1);
+cabinet_release_get_svn_str(const CabinetRelease *self) G_GNUC_NON_NULL(1);
 gint
-lvfs_release_compare(gconstpointer a, gconstpointer b);
+cabinet_release_compare(gconstpointer a, gconstpointer b);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LvfsRelease, lvfs_release_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetRelease, cabinet_release_free)

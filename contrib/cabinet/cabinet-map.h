@@ -9,7 +9,7 @@
 #include <fwupdplugin.h>
 
 /**
- * LvfsMapRelease:
+ * CabinetMapRelease:
  * @version: of the release, e.g. `1.5.16`
  * @min_version: the oldest running version that a guest survives
  * @seamldrs: (element-type utf8): alternatives, the oldest P-SEAMLDR of each series
@@ -23,11 +23,12 @@ typedef struct {
 	gchar *min_version;
 	GPtrArray *seamldrs;
 	GPtrArray *strict_from;
-} LvfsMapRelease;
+} CabinetMapRelease;
 
 GPtrArray *
-lvfs_map_load(const gchar *filename, GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
-LvfsMapRelease *
-lvfs_map_find(GPtrArray *map, const gchar *version) G_GNUC_NON_NULL(1, 2);
+cabinet_map_load(const gchar *filename, GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1);
+CabinetMapRelease *
+cabinet_map_find(GPtrArray *map, const gchar *version) G_GNUC_NON_NULL(1, 2);
 gchar *
-lvfs_map_release_check(const LvfsMapRelease *self) G_GNUC_NON_NULL(1);
+cabinet_map_release_check(const CabinetMapRelease *self) G_GNUC_NON_NULL(1);

@@ -6,31 +6,31 @@
 
 #include "config.h"
 
-#include "lvfs-quirks.h"
+#include "cabinet-quirks.h"
 
 /* set by meson: QUIRKS_DIR, LOCAL_QUIRKS_DIR */
 
-#define LVFS_QUIRKS_GROUP_MODULE "TDX\\MODULE"
-#define LVFS_QUIRKS_GROUP_PREFIX "TDX\\SERIES_"
+#define CABINET_QUIRKS_GROUP_MODULE "TDX\\MODULE"
+#define CABINET_QUIRKS_GROUP_PREFIX "TDX\\SERIES_"
 
 /**
- * lvfs_quirks_new:
+ * cabinet_quirks_new:
  *
  * Creates quirks that trust nobody.
  *
- * Returns: (transfer full): a #LvfsQuirks
+ * Returns: (transfer full): a #CabinetQuirks
  **/
-LvfsQuirks *
-lvfs_quirks_new(void)
+CabinetQuirks *
+cabinet_quirks_new(void)
 {
-	LvfsQuirks *self = g_new0(LvfsQuirks, 1);
+	CabinetQuirks *self = g_new0(CabinetQuirks, 1);
 	self->signers = g_ptr_array_new_with_free_func(g_free);
 	self->versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return self;
 }
 
 void
-lvfs_quirks_free(LvfsQuirks *self)
+cabinet_quirks_free(CabinetQuirks *self)
 {
 	g_ptr_array_unref(self->signers);
 	g_hash_table_unref(self->versions);
@@ -38,12 +38,12 @@ lvfs_quirks_free(LvfsQuirks *self)
 }
 
 static void
-lvfs_quirks_add_signers(LvfsQuirks *self, GKeyFile *kf)
+cabinet_quirks_add_signers(CabinetQuirks *self, GKeyFile *kf)
 {
 	g_autofree gchar *value = NULL;
 	g_auto(GStrv) signers = NULL;
 
-	value = g_key_file_get_value(kf, LVFS_QUIRKS_GROUP_MODULE, "TdxModuleSigners", NULL);
+	value = g_key_file_get_value(kf, CABINET_QUIRKS_GROUP_MODULE, "TdxModuleSigners", NULL);
 	if (value == NULL)
 		return;
 	signers = g_strsplit(value, ",", -1);
@@ -52,7 +52,7 @@ lvfs_quirks_add_signers(LvfsQuirks *self, GKeyFile *kf)
 }
 
 static void
-lvfs_quirks_add_version(LvfsQuirks *self, GKeyFile *kf, const gchar *group)
+cabinet_quirks_add_version(CabinetQuirks *self, GKeyFile *kf, const gchar *group)
 {
 	const gchar *version = g_strrstr(group, "&VER_");
 	g_autofree gchar *mrseam = g_key_file_get_value(kf, group, "TdxModuleMrseam", NULL);
@@ -65,8 +65,8 @@ lvfs_quirks_add_version(LvfsQuirks *self, GKeyFile *kf, const gchar *group)
 }
 
 /**
- * lvfs_quirks_load:
- * @self: a #LvfsQuirks
+ * cabinet_quirks_load:
+ * @self: a #CabinetQuirks
  * @filename: a quirk file of fwupd
  * @error: (nullable): optional return location for an error
  *
@@ -75,7 +75,7 @@ lvfs_quirks_add_version(LvfsQuirks *self, GKeyFile *kf, const gchar *group)
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_quirks_load(LvfsQuirks *self, const gchar *filename, GError **error)
+cabinet_quirks_load(CabinetQuirks *self, const gchar *filename, GError **error)
 {
 	g_autoptr(GKeyFile) kf = g_key_file_new();
 	g_auto(GStrv) groups = NULL;
@@ -84,17 +84,17 @@ lvfs_quirks_load(LvfsQuirks *self, const gchar *filename, GError **error)
 		g_prefix_error(error, "failed to read the quirk file %s: ", filename);
 		return FALSE;
 	}
-	lvfs_quirks_add_signers(self, kf);
+	cabinet_quirks_add_signers(self, kf);
 	groups = g_key_file_get_groups(kf, NULL);
 	for (guint i = 0; groups[i] != NULL; i++) {
-		if (g_str_has_prefix(groups[i], LVFS_QUIRKS_GROUP_PREFIX))
-			lvfs_quirks_add_version(self, kf, groups[i]);
+		if (g_str_has_prefix(groups[i], CABINET_QUIRKS_GROUP_PREFIX))
+			cabinet_quirks_add_version(self, kf, groups[i]);
 	}
 	return TRUE;
 }
 
 static gboolean
-lvfs_quirks_load_local(LvfsQuirks *self, GError **error)
+cabinet_quirks_load_local(CabinetQuirks *self, GError **error)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(LOCAL_QUIRKS_DIR, 0, NULL);
@@ -105,15 +105,15 @@ lvfs_quirks_load_local(LvfsQuirks *self, GError **error)
 		g_autofree gchar *filename = g_build_filename(LOCAL_QUIRKS_DIR, basename, NULL);
 		if (!g_str_has_suffix(basename, ".quirk"))
 			continue;
-		if (!lvfs_quirks_load(self, filename, error))
+		if (!cabinet_quirks_load(self, filename, error))
 			return FALSE;
 	}
 	return TRUE;
 }
 
 /**
- * lvfs_quirks_load_installed:
- * @self: a #LvfsQuirks
+ * cabinet_quirks_load_installed:
+ * @self: a #CabinetQuirks
  * @error: (nullable): optional return location for an error
  *
  * Adds what the plugin on this machine would know.
@@ -121,11 +121,11 @@ lvfs_quirks_load_local(LvfsQuirks *self, GError **error)
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_quirks_load_installed(LvfsQuirks *self, GError **error)
+cabinet_quirks_load_installed(CabinetQuirks *self, GError **error)
 {
-	if (!lvfs_quirks_load(self, QUIRKS_DIR "/tdx-module.quirk", error)) {
+	if (!cabinet_quirks_load(self, QUIRKS_DIR "/tdx-module.quirk", error)) {
 		g_prefix_error_literal(error, "install the plugin, or use --quirks: ");
 		return FALSE;
 	}
-	return lvfs_quirks_load_local(self, error);
+	return cabinet_quirks_load_local(self, error);
 }

@@ -6,21 +6,21 @@
 
 #include "config.h"
 
-#include "lvfs-catalog.h"
+#include "cabinet-catalog.h"
 
-#define LVFS_CATALOG_MAP_NAME	   "mapping_file.json"
-#define LVFS_CATALOG_IMAGES_NAME   "joined_files"
-#define LVFS_CATALOG_IMAGE_PATTERN "^tdx_module_([0-9]+\\.[0-9]+\\.[0-9]+)\\.blob$"
+#define CABINET_CATALOG_MAP_NAME      "mapping_file.json"
+#define CABINET_CATALOG_IMAGES_NAME   "joined_files"
+#define CABINET_CATALOG_IMAGE_PATTERN "^tdx_module_([0-9]+\\.[0-9]+\\.[0-9]+)\\.blob$"
 
 /* an image before it is read */
 typedef struct {
 	gchar *filename;
 	gchar *version;
 	GPtrArray *map;
-} LvfsCatalogImage;
+} CabinetCatalogImage;
 
 static void
-lvfs_catalog_image_free(LvfsCatalogImage *image)
+cabinet_catalog_image_free(CabinetCatalogImage *image)
 {
 	g_free(image->filename);
 	g_free(image->version);
@@ -28,28 +28,29 @@ lvfs_catalog_image_free(LvfsCatalogImage *image)
 }
 
 static void
-lvfs_catalog_skipped_free(LvfsCatalogSkipped *skipped)
+cabinet_catalog_skipped_free(CabinetCatalogSkipped *skipped)
 {
 	g_free(skipped->version);
 	g_free(skipped->reason);
 	g_free(skipped);
 }
 
-static LvfsCatalog *
-lvfs_catalog_new(void)
+static CabinetCatalog *
+cabinet_catalog_new(void)
 {
-	LvfsCatalog *self = g_new0(LvfsCatalog, 1);
+	CabinetCatalog *self = g_new0(CabinetCatalog, 1);
 	self->maps = g_hash_table_new_full(g_str_hash,
 					   g_str_equal,
 					   g_free,
 					   (GDestroyNotify)g_ptr_array_unref);
-	self->releases = g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_release_free);
-	self->skipped = g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_catalog_skipped_free);
+	self->releases = g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_release_free);
+	self->skipped =
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_skipped_free);
 	return self;
 }
 
 void
-lvfs_catalog_free(LvfsCatalog *self)
+cabinet_catalog_free(CabinetCatalog *self)
 {
 	g_ptr_array_unref(self->releases);
 	g_ptr_array_unref(self->skipped);
@@ -58,19 +59,19 @@ lvfs_catalog_free(LvfsCatalog *self)
 }
 
 static void
-lvfs_catalog_skip(LvfsCatalog *self, const gchar *version, const gchar *reason)
+cabinet_catalog_skip(CabinetCatalog *self, const gchar *version, const gchar *reason)
 {
-	LvfsCatalogSkipped *skipped = g_new0(LvfsCatalogSkipped, 1);
+	CabinetCatalogSkipped *skipped = g_new0(CabinetCatalogSkipped, 1);
 	skipped->version = g_strdup(version);
 	skipped->reason = g_strdup(reason);
 	g_ptr_array_add(self->skipped, skipped);
 }
 
 static gchar *
-lvfs_catalog_parse_name(const gchar *basename)
+cabinet_catalog_parse_name(const gchar *basename)
 {
 	g_autoptr(GMatchInfo) match = NULL;
-	g_autoptr(GRegex) regex = g_regex_new(LVFS_CATALOG_IMAGE_PATTERN, 0, 0, NULL);
+	g_autoptr(GRegex) regex = g_regex_new(CABINET_CATALOG_IMAGE_PATTERN, 0, 0, NULL);
 
 	if (!g_regex_match(regex, basename, 0, &match))
 		return NULL;
@@ -78,16 +79,16 @@ lvfs_catalog_parse_name(const gchar *basename)
 }
 
 static void
-lvfs_catalog_add_image(GPtrArray *images, const gchar *filename, const gchar *version)
+cabinet_catalog_add_image(GPtrArray *images, const gchar *filename, const gchar *version)
 {
-	LvfsCatalogImage *image = g_new0(LvfsCatalogImage, 1);
+	CabinetCatalogImage *image = g_new0(CabinetCatalogImage, 1);
 	image->filename = g_strdup(filename);
 	image->version = g_strdup(version);
 	g_ptr_array_add(images, image);
 }
 
 static gboolean
-lvfs_catalog_find_images(GPtrArray *images, const gchar *folder, GError **error)
+cabinet_catalog_find_images(GPtrArray *images, const gchar *folder, GError **error)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
@@ -96,16 +97,16 @@ lvfs_catalog_find_images(GPtrArray *images, const gchar *folder, GError **error)
 		return FALSE;
 	while ((basename = g_dir_read_name(dir)) != NULL) {
 		g_autofree gchar *filename = g_build_filename(folder, basename, NULL);
-		g_autofree gchar *version = lvfs_catalog_parse_name(basename);
+		g_autofree gchar *version = cabinet_catalog_parse_name(basename);
 		if (version != NULL)
-			lvfs_catalog_add_image(images, filename, version);
+			cabinet_catalog_add_image(images, filename, version);
 	}
 	return TRUE;
 }
 
 /* each series has a folder there */
 static gboolean
-lvfs_catalog_find_joined_files(GPtrArray *images, const gchar *folder, GError **error)
+cabinet_catalog_find_joined_files(GPtrArray *images, const gchar *folder, GError **error)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
@@ -116,7 +117,7 @@ lvfs_catalog_find_joined_files(GPtrArray *images, const gchar *folder, GError **
 		g_autofree gchar *filename = g_build_filename(folder, basename, NULL);
 		if (!g_file_test(filename, G_FILE_TEST_IS_DIR))
 			continue;
-		if (!lvfs_catalog_find_images(images, filename, error))
+		if (!cabinet_catalog_find_images(images, filename, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -124,23 +125,23 @@ lvfs_catalog_find_joined_files(GPtrArray *images, const gchar *folder, GError **
 
 /* one map may be for several images */
 static GPtrArray *
-lvfs_catalog_ensure_map(LvfsCatalog *self, const gchar *filename, GError **error)
+cabinet_catalog_ensure_map(CabinetCatalog *self, const gchar *filename, GError **error)
 {
 	GPtrArray *map = g_hash_table_lookup(self->maps, filename);
 
 	if (map != NULL)
 		return map;
-	map = lvfs_map_load(filename, error);
+	map = cabinet_map_load(filename, error);
 	if (map != NULL)
 		g_hash_table_insert(self->maps, g_strdup(filename), map);
 	return map;
 }
 
 static gboolean
-lvfs_catalog_has_image(GPtrArray *images, const gchar *version)
+cabinet_catalog_has_image(GPtrArray *images, const gchar *version)
 {
 	for (guint i = 0; i < images->len; i++) {
-		LvfsCatalogImage *image = g_ptr_array_index(images, i);
+		CabinetCatalogImage *image = g_ptr_array_index(images, i);
 		if (fu_version_compare(image->version, version, FWUPD_VERSION_FORMAT_TRIPLET) == 0)
 			return TRUE;
 	}
@@ -148,41 +149,42 @@ lvfs_catalog_has_image(GPtrArray *images, const gchar *version)
 }
 
 static void
-lvfs_catalog_skip_without_image(LvfsCatalog *self, GPtrArray *map, GPtrArray *images)
+cabinet_catalog_skip_without_image(CabinetCatalog *self, GPtrArray *map, GPtrArray *images)
 {
 	for (guint i = 0; i < map->len; i++) {
-		LvfsMapRelease *release = g_ptr_array_index(map, i);
-		if (!lvfs_catalog_has_image(images, release->version))
-			lvfs_catalog_skip(self,
-					  release->version,
-					  "the map has it but there is no image");
+		CabinetMapRelease *release = g_ptr_array_index(map, i);
+		if (!cabinet_catalog_has_image(images, release->version))
+			cabinet_catalog_skip(self,
+					     release->version,
+					     "the map has it but there is no image");
 	}
 }
 
 /* a checkout of Intel's repository, or the same without folders */
 static gboolean
-lvfs_catalog_add_checkout(LvfsCatalog *self,
-			  GPtrArray *images,
-			  const gchar *folder,
-			  const LvfsCatalogOptions *options,
-			  GError **error)
+cabinet_catalog_add_checkout(CabinetCatalog *self,
+			     GPtrArray *images,
+			     const gchar *folder,
+			     const CabinetCatalogOptions *options,
+			     GError **error)
 {
 	GPtrArray *map;
-	g_autofree gchar *joined_files = g_build_filename(folder, LVFS_CATALOG_IMAGES_NAME, NULL);
-	g_autofree gchar *map_fn = g_build_filename(folder, LVFS_CATALOG_MAP_NAME, NULL);
+	g_autofree gchar *joined_files =
+	    g_build_filename(folder, CABINET_CATALOG_IMAGES_NAME, NULL);
+	g_autofree gchar *map_fn = g_build_filename(folder, CABINET_CATALOG_MAP_NAME, NULL);
 	g_autoptr(GPtrArray) found =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_catalog_image_free);
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_image_free);
 
-	map = lvfs_catalog_ensure_map(self,
-				      options->map_fn != NULL ? options->map_fn : map_fn,
-				      error);
+	map = cabinet_catalog_ensure_map(self,
+					 options->map_fn != NULL ? options->map_fn : map_fn,
+					 error);
 	if (map == NULL)
 		return FALSE;
 	if (g_file_test(joined_files, G_FILE_TEST_IS_DIR)) {
-		if (!lvfs_catalog_find_joined_files(found, joined_files, error))
+		if (!cabinet_catalog_find_joined_files(found, joined_files, error))
 			return FALSE;
 	} else {
-		if (!lvfs_catalog_find_images(found, folder, error))
+		if (!cabinet_catalog_find_images(found, folder, error))
 			return FALSE;
 	}
 	if (found->len == 0) {
@@ -194,9 +196,9 @@ lvfs_catalog_add_checkout(LvfsCatalog *self,
 			    folder);
 		return FALSE;
 	}
-	lvfs_catalog_skip_without_image(self, map, found);
+	cabinet_catalog_skip_without_image(self, map, found);
 	for (guint i = 0; i < found->len; i++) {
-		LvfsCatalogImage *image = g_ptr_array_index(found, i);
+		CabinetCatalogImage *image = g_ptr_array_index(found, i);
 		image->map = map;
 	}
 	g_ptr_array_extend_and_steal(images, g_steal_pointer(&found));
@@ -204,18 +206,18 @@ lvfs_catalog_add_checkout(LvfsCatalog *self,
 }
 
 static gboolean
-lvfs_catalog_add_file(LvfsCatalog *self,
-		      GPtrArray *images,
-		      const gchar *filename,
-		      const LvfsCatalogOptions *options,
-		      GError **error)
+cabinet_catalog_add_file(CabinetCatalog *self,
+			 GPtrArray *images,
+			 const gchar *filename,
+			 const CabinetCatalogOptions *options,
+			 GError **error)
 {
-	LvfsCatalogImage *image;
+	CabinetCatalogImage *image;
 	g_autofree gchar *basename = g_path_get_basename(filename);
 	g_autofree gchar *version = g_strdup(options->release_version);
 
 	if (version == NULL)
-		version = lvfs_catalog_parse_name(basename);
+		version = cabinet_catalog_parse_name(basename);
 	if (version == NULL) {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -234,20 +236,20 @@ lvfs_catalog_add_file(LvfsCatalog *self,
 			    filename);
 		return FALSE;
 	}
-	lvfs_catalog_add_image(images, filename, version);
+	cabinet_catalog_add_image(images, filename, version);
 	image = g_ptr_array_index(images, images->len - 1);
-	image->map = lvfs_catalog_ensure_map(self, options->map_fn, error);
+	image->map = cabinet_catalog_ensure_map(self, options->map_fn, error);
 	return image->map != NULL;
 }
 
 static GPtrArray *
-lvfs_catalog_collect(LvfsCatalog *self,
-		     gchar **sources,
-		     const LvfsCatalogOptions *options,
-		     GError **error)
+cabinet_catalog_collect(CabinetCatalog *self,
+			gchar **sources,
+			const CabinetCatalogOptions *options,
+			GError **error)
 {
 	g_autoptr(GPtrArray) images =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_catalog_image_free);
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_image_free);
 
 	if (options->release_version != NULL &&
 	    (g_strv_length(sources) != 1 || g_file_test(sources[0], G_FILE_TEST_IS_DIR))) {
@@ -260,9 +262,10 @@ lvfs_catalog_collect(LvfsCatalog *self,
 	for (guint i = 0; sources[i] != NULL; i++) {
 		gboolean ret;
 		if (g_file_test(sources[i], G_FILE_TEST_IS_DIR))
-			ret = lvfs_catalog_add_checkout(self, images, sources[i], options, error);
+			ret =
+			    cabinet_catalog_add_checkout(self, images, sources[i], options, error);
 		else
-			ret = lvfs_catalog_add_file(self, images, sources[i], options, error);
+			ret = cabinet_catalog_add_file(self, images, sources[i], options, error);
 		if (!ret)
 			return NULL;
 	}
@@ -271,7 +274,7 @@ lvfs_catalog_collect(LvfsCatalog *self,
 
 /* returns the reason if a release is not published although nothing is wrong with it */
 static const gchar *
-lvfs_catalog_get_skip_reason(const LvfsMapRelease *map, gboolean strict)
+cabinet_catalog_get_skip_reason(const CabinetMapRelease *map, gboolean strict)
 {
 	if (map == NULL)
 		return "the map does not have it, so nothing is known about compatibility";
@@ -281,10 +284,10 @@ lvfs_catalog_get_skip_reason(const LvfsMapRelease *map, gboolean strict)
 }
 
 static gboolean
-lvfs_catalog_check_duplicate(LvfsCatalog *self, const LvfsRelease *release, GError **error)
+cabinet_catalog_check_duplicate(CabinetCatalog *self, const CabinetRelease *release, GError **error)
 {
 	for (guint i = 0; i < self->releases->len; i++) {
-		LvfsRelease *other = g_ptr_array_index(self->releases, i);
+		CabinetRelease *other = g_ptr_array_index(self->releases, i);
 		if (fu_version_compare(other->version,
 				       release->version,
 				       FWUPD_VERSION_FORMAT_TRIPLET) != 0)
@@ -302,15 +305,15 @@ lvfs_catalog_check_duplicate(LvfsCatalog *self, const LvfsRelease *release, GErr
 }
 
 static gboolean
-lvfs_catalog_add_release(LvfsCatalog *self,
-			 const LvfsCatalogImage *image,
-			 const LvfsQuirks *quirks,
-			 const LvfsCatalogOptions *options,
-			 GError **error)
+cabinet_catalog_add_release(CabinetCatalog *self,
+			    const CabinetCatalogImage *image,
+			    const CabinetQuirks *quirks,
+			    const CabinetCatalogOptions *options,
+			    GError **error)
 {
 	const gchar *reason;
-	const LvfsMapRelease *map = lvfs_map_find(image->map, image->version);
-	g_autoptr(LvfsRelease) release = NULL;
+	const CabinetMapRelease *map = cabinet_map_find(image->map, image->version);
+	g_autoptr(CabinetRelease) release = NULL;
 
 	if (options->strict && map != NULL && map->strict_from == NULL) {
 		g_set_error(
@@ -322,23 +325,23 @@ lvfs_catalog_add_release(LvfsCatalog *self,
 		    map->version);
 		return FALSE;
 	}
-	reason = lvfs_catalog_get_skip_reason(map, options->strict);
+	reason = cabinet_catalog_get_skip_reason(map, options->strict);
 	if (reason != NULL) {
-		lvfs_catalog_skip(self, image->version, reason);
+		cabinet_catalog_skip(self, image->version, reason);
 		return TRUE;
 	}
-	release = lvfs_release_load(image->filename, map, quirks, options->blob_version, error);
-	if (release == NULL || !lvfs_catalog_check_duplicate(self, release, error))
+	release = cabinet_release_load(image->filename, map, quirks, options->blob_version, error);
+	if (release == NULL || !cabinet_catalog_check_duplicate(self, release, error))
 		return FALSE;
 	g_ptr_array_add(self->releases, g_steal_pointer(&release));
 	return TRUE;
 }
 
 static gint
-lvfs_catalog_skipped_compare(gconstpointer a, gconstpointer b)
+cabinet_catalog_skipped_compare(gconstpointer a, gconstpointer b)
 {
-	const LvfsCatalogSkipped *skipped_a = *(LvfsCatalogSkipped *const *)a;
-	const LvfsCatalogSkipped *skipped_b = *(LvfsCatalogSkipped *const *)b;
+	const CabinetCatalogSkipped *skipped_a = *(CabinetCatalogSkipped *const *)a;
+	const CabinetCatalogSkipped *skipped_b = *(CabinetCatalogSkipped *const *)b;
 	gint rc = g_strcmp0(skipped_a->reason, skipped_b->reason);
 
 	if (rc != 0)
@@ -349,7 +352,7 @@ lvfs_catalog_skipped_compare(gconstpointer a, gconstpointer b)
 }
 
 /**
- * lvfs_catalog_load:
+ * cabinet_catalog_load:
  * @sources: (array zero-terminated=1): images, or checkouts of Intel's repository
  * @quirks: the keys that hosts trust
  * @options: how they are read
@@ -357,28 +360,29 @@ lvfs_catalog_skipped_compare(gconstpointer a, gconstpointer b)
  *
  * Reads and verifies everything that is to be published.
  *
- * Returns: (transfer full): a #LvfsCatalog, or %NULL if there is anything that a host would refuse
+ * Returns: (transfer full): a #CabinetCatalog, or %NULL if there is anything that a host would
+ *refuse
  **/
-LvfsCatalog *
-lvfs_catalog_load(gchar **sources,
-		  const LvfsQuirks *quirks,
-		  const LvfsCatalogOptions *options,
-		  GError **error)
+CabinetCatalog *
+cabinet_catalog_load(gchar **sources,
+		     const CabinetQuirks *quirks,
+		     const CabinetCatalogOptions *options,
+		     GError **error)
 {
 	g_autoptr(GPtrArray) images = NULL;
-	g_autoptr(LvfsCatalog) self = lvfs_catalog_new();
+	g_autoptr(CabinetCatalog) self = cabinet_catalog_new();
 
-	images = lvfs_catalog_collect(self, sources, options, error);
+	images = cabinet_catalog_collect(self, sources, options, error);
 	if (images == NULL)
 		return NULL;
 	for (guint i = 0; i < images->len; i++) {
-		LvfsCatalogImage *image = g_ptr_array_index(images, i);
+		CabinetCatalogImage *image = g_ptr_array_index(images, i);
 		if (options->progress != NULL)
 			options->progress(i, images->len, image->filename, options->user_data);
-		if (!lvfs_catalog_add_release(self, image, quirks, options, error))
+		if (!cabinet_catalog_add_release(self, image, quirks, options, error))
 			return NULL;
 	}
-	g_ptr_array_sort(self->releases, lvfs_release_compare);
-	g_ptr_array_sort(self->skipped, lvfs_catalog_skipped_compare);
+	g_ptr_array_sort(self->releases, cabinet_release_compare);
+	g_ptr_array_sort(self->skipped, cabinet_catalog_skipped_compare);
 	return g_steal_pointer(&self);
 }

@@ -9,24 +9,24 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
-#include "lvfs-signer.h"
+#include "cabinet-signer.h"
 
 typedef struct {
 	gnutls_x509_crt_t crt;
 	gnutls_x509_privkey_t privkey;
-} LvfsSignerPair;
+} CabinetSignerPair;
 
 static void
-lvfs_signer_pair_clear(LvfsSignerPair *pair)
+cabinet_signer_pair_clear(CabinetSignerPair *pair)
 {
 	gnutls_x509_crt_deinit(pair->crt);
 	gnutls_x509_privkey_deinit(pair->privkey);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LvfsSignerPair, lvfs_signer_pair_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CabinetSignerPair, cabinet_signer_pair_clear)
 
 void
-lvfs_signer_free(LvfsSigner *self)
+cabinet_signer_free(CabinetSigner *self)
 {
 	if (self->certificate != NULL)
 		g_bytes_unref(self->certificate);
@@ -36,7 +36,7 @@ lvfs_signer_free(LvfsSigner *self)
 }
 
 static GBytes *
-lvfs_signer_read(const gchar *filename, GError **error)
+cabinet_signer_read(const gchar *filename, GError **error)
 {
 	gchar *buf = NULL;
 	gsize bufsz = 0;
@@ -46,7 +46,7 @@ lvfs_signer_read(const gchar *filename, GError **error)
 }
 
 static gboolean
-lvfs_signer_set_error(gint rc, const gchar *filename, const gchar *what, GError **error)
+cabinet_signer_set_error(gint rc, const gchar *filename, const gchar *what, GError **error)
 {
 	if (rc >= 0)
 		return TRUE;
@@ -62,7 +62,7 @@ lvfs_signer_set_error(gint rc, const gchar *filename, const gchar *what, GError 
 
 /* libjcat on the hosts wants to know what a certificate is for, and takes none that does not say */
 static gboolean
-lvfs_signer_check_usage(gnutls_x509_crt_t crt, const gchar *certificate_fn, GError **error)
+cabinet_signer_check_usage(gnutls_x509_crt_t crt, const gchar *certificate_fn, GError **error)
 {
 	guint usage = 0;
 	gint rc = gnutls_x509_crt_get_key_usage(crt, &usage, NULL);
@@ -80,7 +80,7 @@ lvfs_signer_check_usage(gnutls_x509_crt_t crt, const gchar *certificate_fn, GErr
 }
 
 static gboolean
-lvfs_signer_check_time(gnutls_x509_crt_t crt, const gchar *certificate_fn, GError **error)
+cabinet_signer_check_time(gnutls_x509_crt_t crt, const gchar *certificate_fn, GError **error)
 {
 	time_t now = time(NULL);
 	g_autoptr(GDateTime) begin = NULL;
@@ -107,10 +107,10 @@ lvfs_signer_check_time(gnutls_x509_crt_t crt, const gchar *certificate_fn, GErro
 }
 
 static gboolean
-lvfs_signer_check_pair(LvfsSignerPair *pair,
-		       const gchar *certificate_fn,
-		       const gchar *key_fn,
-		       GError **error)
+cabinet_signer_check_pair(CabinetSignerPair *pair,
+			  const gchar *certificate_fn,
+			  const gchar *key_fn,
+			  GError **error)
 {
 	guint8 id_crt[64] = {0};
 	guint8 id_key[64] = {0};
@@ -131,60 +131,60 @@ lvfs_signer_check_pair(LvfsSignerPair *pair,
 }
 
 static gboolean
-lvfs_signer_check(LvfsSigner *self,
-		  const gchar *certificate_fn,
-		  const gchar *key_fn,
-		  GError **error)
+cabinet_signer_check(CabinetSigner *self,
+		     const gchar *certificate_fn,
+		     const gchar *key_fn,
+		     GError **error)
 {
 	gint rc;
 	gnutls_datum_t crt = {.data = (guint8 *)g_bytes_get_data(self->certificate, NULL),
 			      .size = g_bytes_get_size(self->certificate)};
 	gnutls_datum_t key = {.data = (guint8 *)g_bytes_get_data(self->key, NULL),
 			      .size = g_bytes_get_size(self->key)};
-	g_auto(LvfsSignerPair) pair = {0};
+	g_auto(CabinetSignerPair) pair = {0};
 
 	gnutls_x509_crt_init(&pair.crt);
 	gnutls_x509_privkey_init(&pair.privkey);
 	rc = gnutls_x509_crt_import(pair.crt, &crt, GNUTLS_X509_FMT_PEM);
-	if (!lvfs_signer_set_error(rc, certificate_fn, "certificate", error))
+	if (!cabinet_signer_set_error(rc, certificate_fn, "certificate", error))
 		return FALSE;
 	rc = gnutls_x509_privkey_import2(pair.privkey, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (!lvfs_signer_set_error(rc, key_fn, "private key without a password", error))
+	if (!cabinet_signer_set_error(rc, key_fn, "private key without a password", error))
 		return FALSE;
-	return lvfs_signer_check_pair(&pair, certificate_fn, key_fn, error) &&
-	       lvfs_signer_check_usage(pair.crt, certificate_fn, error) &&
-	       lvfs_signer_check_time(pair.crt, certificate_fn, error);
+	return cabinet_signer_check_pair(&pair, certificate_fn, key_fn, error) &&
+	       cabinet_signer_check_usage(pair.crt, certificate_fn, error) &&
+	       cabinet_signer_check_time(pair.crt, certificate_fn, error);
 }
 
 /**
- * lvfs_signer_new:
+ * cabinet_signer_new:
  * @certificate_fn: an X.509 certificate that hosts trust, as PEM
  * @key_fn: its private key, as PEM
  * @error: (nullable): optional return location for an error
  *
  * Reads a certificate and its key, and checks that fwupd would take what they sign.
  *
- * Returns: (transfer full): a #LvfsSigner
+ * Returns: (transfer full): a #CabinetSigner
  **/
-LvfsSigner *
-lvfs_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **error)
+CabinetSigner *
+cabinet_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **error)
 {
-	g_autoptr(LvfsSigner) self = g_new0(LvfsSigner, 1);
+	g_autoptr(CabinetSigner) self = g_new0(CabinetSigner, 1);
 
-	self->certificate = lvfs_signer_read(certificate_fn, error);
+	self->certificate = cabinet_signer_read(certificate_fn, error);
 	if (self->certificate == NULL)
 		return NULL;
-	self->key = lvfs_signer_read(key_fn, error);
+	self->key = cabinet_signer_read(key_fn, error);
 	if (self->key == NULL)
 		return NULL;
-	if (!lvfs_signer_check(self, certificate_fn, key_fn, error))
+	if (!cabinet_signer_check(self, certificate_fn, key_fn, error))
 		return NULL;
 	return g_steal_pointer(&self);
 }
 
 /**
- * lvfs_signer_sign:
- * @self: a #LvfsSigner
+ * cabinet_signer_sign:
+ * @self: a #CabinetSigner
  * @jcat_file: where the signatures go
  * @id: the name of the file that is signed
  * @blob: its contents
@@ -195,11 +195,11 @@ lvfs_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **error
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_signer_sign(const LvfsSigner *self,
-		 JcatFile *jcat_file,
-		 const gchar *id,
-		 GBytes *blob,
-		 GError **error)
+cabinet_signer_sign(const CabinetSigner *self,
+		    JcatFile *jcat_file,
+		    const gchar *id,
+		    GBytes *blob,
+		    GError **error)
 {
 	g_autoptr(JcatBlob) blob_csum = NULL;
 	g_autoptr(JcatBlob) blob_sig = NULL;
@@ -232,8 +232,8 @@ lvfs_signer_sign(const LvfsSigner *self,
 }
 
 /**
- * lvfs_signer_has_signed:
- * @self: a #LvfsSigner
+ * cabinet_signer_has_signed:
+ * @self: a #CabinetSigner
  * @jcat: the contents of a jcat file
  * @id: the name of the file that is signed
  * @blob: its contents
@@ -243,7 +243,7 @@ lvfs_signer_sign(const LvfsSigner *self,
  * Returns: %TRUE if hosts that trust this signer would take it
  **/
 gboolean
-lvfs_signer_has_signed(const LvfsSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
+cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
 {
 	g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_bytes(jcat);
 	g_autoptr(GPtrArray) results = NULL;
@@ -269,7 +269,7 @@ lvfs_signer_has_signed(const LvfsSigner *self, GBytes *jcat, const gchar *id, GB
 }
 
 /**
- * lvfs_signer_export:
+ * cabinet_signer_export:
  * @jcat_file: with all signatures
  * @error: (nullable): optional return location for an error
  *
@@ -278,7 +278,7 @@ lvfs_signer_has_signed(const LvfsSigner *self, GBytes *jcat, const gchar *id, GB
  * Returns: (transfer full): the contents of a jcat file
  **/
 GBytes *
-lvfs_signer_export(JcatFile *jcat_file, GError **error)
+cabinet_signer_export(JcatFile *jcat_file, GError **error)
 {
 	g_autoptr(GOutputStream) stream = g_memory_output_stream_new_resizable();
 

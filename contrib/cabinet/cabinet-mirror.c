@@ -13,21 +13,21 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "lvfs-cabinet.h"
-#include "lvfs-mirror.h"
+#include "cabinet-archive.h"
+#include "cabinet-mirror.h"
 
-#define LVFS_MIRROR_CURRENT	 "current"
-#define LVFS_MIRROR_METADATA	 "firmware.xml.zst"
-#define LVFS_MIRROR_METADATA_SIG LVFS_MIRROR_METADATA ".jcat"
-#define LVFS_MIRROR_CONF	 "tdx-module.conf"
-#define LVFS_MIRROR_EDITION	 "edition-"
-#define LVFS_MIRROR_ZSTD_LEVEL	 19
+#define CABINET_MIRROR_CURRENT	    "current"
+#define CABINET_MIRROR_METADATA	    "firmware.xml.zst"
+#define CABINET_MIRROR_METADATA_SIG CABINET_MIRROR_METADATA ".jcat"
+#define CABINET_MIRROR_CONF	    "tdx-module.conf"
+#define CABINET_MIRROR_EDITION	    "edition-"
+#define CABINET_MIRROR_ZSTD_LEVEL   19
 
 /* how far the clock may be behind the last signature before that is a mistake */
-#define LVFS_MIRROR_CLOCK_WAIT_MAX 5 /* s */
+#define CABINET_MIRROR_CLOCK_WAIT_MAX 5 /* s */
 
 void
-lvfs_mirror_free(LvfsMirror *self)
+cabinet_mirror_free(CabinetMirror *self)
 {
 	if (self->lock >= 0)
 		g_close(self->lock, NULL);
@@ -38,7 +38,7 @@ lvfs_mirror_free(LvfsMirror *self)
 }
 
 void
-lvfs_mirror_entry_free(LvfsMirrorEntry *entry)
+cabinet_mirror_entry_free(CabinetMirrorEntry *entry)
 {
 	g_free(entry->filename);
 	g_free(entry->sha256);
@@ -48,7 +48,7 @@ lvfs_mirror_entry_free(LvfsMirrorEntry *entry)
 }
 
 static gboolean
-lvfs_mirror_lock(LvfsMirror *self, GError **error)
+cabinet_mirror_lock(CabinetMirror *self, GError **error)
 {
 	g_autofree gchar *filename = g_build_filename(self->path, ".lock", NULL);
 
@@ -76,23 +76,23 @@ lvfs_mirror_lock(LvfsMirror *self, GError **error)
 /* also what a run that was killed has left; fwupd looks for the new edition of a mirror in the file
  * system when the old one is removed */
 static void
-lvfs_mirror_remove_others(LvfsMirror *self, const gchar *edition)
+cabinet_mirror_remove_others(CabinetMirror *self, const gchar *edition)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(self->path, 0, NULL);
 
 	while (dir != NULL && (basename = g_dir_read_name(dir)) != NULL) {
 		g_autofree gchar *path = g_build_filename(self->path, basename, NULL);
-		if (!g_str_has_prefix(basename, LVFS_MIRROR_EDITION) &&
-		    !g_str_has_prefix(basename, LVFS_OUTPUT_PREFIX))
+		if (!g_str_has_prefix(basename, CABINET_MIRROR_EDITION) &&
+		    !g_str_has_prefix(basename, CABINET_OUTPUT_PREFIX))
 			continue;
 		if (g_strcmp0(basename, edition) != 0)
-			lvfs_output_remove_folder(path);
+			cabinet_output_remove_folder(path);
 	}
 }
 
 /**
- * lvfs_mirror_new:
+ * cabinet_mirror_new:
  * @path: a folder; it is made if there is none
  * @base_uri: (nullable): where clients will see `current`, e.g. `https://example.com/current`
  * @signer: who signs
@@ -100,14 +100,17 @@ lvfs_mirror_remove_others(LvfsMirror *self, const gchar *edition)
  *
  * Opens a mirror; there can be one writer at a time.
  *
- * Returns: (transfer full): a #LvfsMirror
+ * Returns: (transfer full): a #CabinetMirror
  **/
-LvfsMirror *
-lvfs_mirror_new(const gchar *path, const gchar *base_uri, const LvfsSigner *signer, GError **error)
+CabinetMirror *
+cabinet_mirror_new(const gchar *path,
+		   const gchar *base_uri,
+		   const CabinetSigner *signer,
+		   GError **error)
 {
 	g_autofree gchar *link = NULL;
 	g_autofree gchar *target = NULL;
-	g_autoptr(LvfsMirror) self = g_new0(LvfsMirror, 1);
+	g_autoptr(CabinetMirror) self = g_new0(CabinetMirror, 1);
 
 	self->lock = -1;
 	self->path = g_canonicalize_filename(path, NULL);
@@ -122,18 +125,18 @@ lvfs_mirror_new(const gchar *path, const gchar *base_uri, const LvfsSigner *sign
 			    g_strerror(errno));
 		return NULL;
 	}
-	if (!lvfs_mirror_lock(self, error))
+	if (!cabinet_mirror_lock(self, error))
 		return NULL;
-	link = g_build_filename(self->path, LVFS_MIRROR_CURRENT, NULL);
+	link = g_build_filename(self->path, CABINET_MIRROR_CURRENT, NULL);
 	target = g_file_read_link(link, NULL);
 	if (target != NULL)
 		self->current = g_build_filename(self->path, target, NULL);
-	lvfs_mirror_remove_others(self, target);
+	cabinet_mirror_remove_others(self, target);
 	return g_steal_pointer(&self);
 }
 
 static GBytes *
-lvfs_mirror_read_current(LvfsMirror *self, const gchar *name)
+cabinet_mirror_read_current(CabinetMirror *self, const gchar *name)
 {
 	gchar *buf = NULL;
 	gsize bufsz = 0;
@@ -148,23 +151,26 @@ lvfs_mirror_read_current(LvfsMirror *self, const gchar *name)
 }
 
 static gboolean
-lvfs_mirror_entry_add_components(LvfsMirrorEntry *entry,
-				 const LvfsMetainfoOptions *options,
-				 GBytes *blob,
-				 GError **error)
+cabinet_mirror_entry_add_components(CabinetMirrorEntry *entry,
+				    const CabinetMetainfoOptions *options,
+				    GBytes *blob,
+				    GError **error)
 {
-	const LvfsRelease *release = entry->release;
+	const CabinetRelease *release = entry->release;
 	g_autofree gchar *sha1 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
-	LvfsMetainfoContainer container = {.filename = entry->filename,
-					   .sha1 = sha1,
-					   .sha256 = entry->sha256,
-					   .size = g_bytes_get_size(blob)};
+	CabinetMetainfoContainer container = {.filename = entry->filename,
+					      .sha1 = sha1,
+					      .sha256 = entry->sha256,
+					      .size = g_bytes_get_size(blob)};
 
 	entry->components = g_ptr_array_new_with_free_func(g_object_unref);
 	for (guint i = 0; i < release->signatures->len; i++) {
 		guint32 signature = g_array_index(release->signatures, guint32, i);
-		XbBuilderNode *component =
-		    lvfs_metainfo_build_for_remote(release, signature, options, &container, error);
+		XbBuilderNode *component = cabinet_metainfo_build_for_remote(release,
+									     signature,
+									     options,
+									     &container,
+									     error);
 		if (component == NULL)
 			return FALSE;
 		g_ptr_array_add(entry->components, component);
@@ -173,8 +179,8 @@ lvfs_mirror_entry_add_components(LvfsMirrorEntry *entry,
 }
 
 /**
- * lvfs_mirror_add:
- * @self: a #LvfsMirror
+ * cabinet_mirror_add:
+ * @self: a #CabinetMirror
  * @output: where the next edition is prepared
  * @release: what is published, which has to outlive what is returned
  * @options: what the publisher decides
@@ -182,45 +188,45 @@ lvfs_mirror_entry_add_components(LvfsMirrorEntry *entry,
  *
  * Adds a signed cabinet: the one that is there already, if it is the same and not damaged.
  *
- * Returns: (transfer full): a #LvfsMirrorEntry
+ * Returns: (transfer full): a #CabinetMirrorEntry
  **/
-LvfsMirrorEntry *
-lvfs_mirror_add(LvfsMirror *self,
-		LvfsOutput *output,
-		const LvfsRelease *release,
-		const LvfsMetainfoOptions *options,
-		GError **error)
+CabinetMirrorEntry *
+cabinet_mirror_add(CabinetMirror *self,
+		   CabinetOutput *output,
+		   const CabinetRelease *release,
+		   const CabinetMetainfoOptions *options,
+		   GError **error)
 {
 	g_autofree gchar *key = NULL;
 	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(LvfsCabinet) cabinet = NULL;
-	g_autoptr(LvfsMirrorEntry) entry = g_new0(LvfsMirrorEntry, 1);
+	g_autoptr(CabinetArchive) cabinet = NULL;
+	g_autoptr(CabinetMirrorEntry) entry = g_new0(CabinetMirrorEntry, 1);
 
-	cabinet = lvfs_cabinet_new(release, options, error);
+	cabinet = cabinet_archive_new(release, options, error);
 	if (cabinet == NULL)
 		return NULL;
-	key = lvfs_cabinet_get_key(cabinet, self->signer);
+	key = cabinet_archive_get_key(cabinet, self->signer);
 	entry->release = release;
 	entry->filename = g_strdup_printf("tdx-module-%s-%s.cab", release->version, key);
-	blob = lvfs_mirror_read_current(self, entry->filename);
-	entry->kept = blob != NULL && lvfs_cabinet_matches(cabinet, self->signer, blob);
+	blob = cabinet_mirror_read_current(self, entry->filename);
+	entry->kept = blob != NULL && cabinet_archive_matches(cabinet, self->signer, blob);
 	if (entry->kept) {
-		if (!lvfs_output_link(output, entry->filename, self->current, error))
+		if (!cabinet_output_link(output, entry->filename, self->current, error))
 			return NULL;
 	} else {
 		g_clear_pointer(&blob, g_bytes_unref);
-		blob = lvfs_cabinet_write(cabinet, self->signer, error);
-		if (blob == NULL || !lvfs_output_write(output, entry->filename, blob, error))
+		blob = cabinet_archive_write(cabinet, self->signer, error);
+		if (blob == NULL || !cabinet_output_write(output, entry->filename, blob, error))
 			return NULL;
 	}
 	entry->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
-	if (!lvfs_mirror_entry_add_components(entry, options, blob, error))
+	if (!cabinet_mirror_entry_add_components(entry, options, blob, error))
 		return NULL;
 	return g_steal_pointer(&entry);
 }
 
 static GBytes *
-lvfs_mirror_build_metadata(GPtrArray *entries, GError **error)
+cabinet_mirror_build_metadata(GPtrArray *entries, GError **error)
 {
 	gsize bufsz;
 	gsize size;
@@ -231,7 +237,7 @@ lvfs_mirror_build_metadata(GPtrArray *entries, GError **error)
 	xb_builder_node_set_attr(components, "origin", "tdx-module-cabinet");
 	xb_builder_node_set_attr(components, "version", "0.9");
 	for (guint i = 0; i < entries->len; i++) {
-		LvfsMirrorEntry *entry = g_ptr_array_index(entries, i);
+		CabinetMirrorEntry *entry = g_ptr_array_index(entries, i);
 		for (guint j = 0; j < entry->components->len; j++)
 			xb_builder_node_add_child(components,
 						  g_ptr_array_index(entry->components, j));
@@ -245,7 +251,7 @@ lvfs_mirror_build_metadata(GPtrArray *entries, GError **error)
 		return NULL;
 	bufsz = ZSTD_compressBound(strlen(xml));
 	buf = g_malloc(bufsz);
-	size = ZSTD_compress(buf, bufsz, xml, strlen(xml), LVFS_MIRROR_ZSTD_LEVEL);
+	size = ZSTD_compress(buf, bufsz, xml, strlen(xml), CABINET_MIRROR_ZSTD_LEVEL);
 	if (ZSTD_isError(size)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -258,21 +264,21 @@ lvfs_mirror_build_metadata(GPtrArray *entries, GError **error)
 }
 
 static gchar *
-lvfs_mirror_build_conf(LvfsMirror *self)
+cabinet_mirror_build_conf(CabinetMirror *self)
 {
-	g_autofree gchar *local = g_strdup_printf("file://%s/" LVFS_MIRROR_CURRENT, self->path);
+	g_autofree gchar *local = g_strdup_printf("file://%s/" CABINET_MIRROR_CURRENT, self->path);
 	return g_strdup_printf("[fwupd Remote]\n"
 			       "Enabled=true\n"
 			       "Title=TDX modules\n"
-			       "MetadataURI=%s/" LVFS_MIRROR_METADATA "\n",
+			       "MetadataURI=%s/" CABINET_MIRROR_METADATA "\n",
 			       self->base_uri != NULL ? self->base_uri : local);
 }
 
 /* of an edition that is complete; 0 if there is none */
 static gint64
-lvfs_mirror_get_signed_at(LvfsMirror *self)
+cabinet_mirror_get_signed_at(CabinetMirror *self)
 {
-	g_autoptr(GBytes) blob = lvfs_mirror_read_current(self, LVFS_MIRROR_METADATA_SIG);
+	g_autoptr(GBytes) blob = cabinet_mirror_read_current(self, CABINET_MIRROR_METADATA_SIG);
 	g_autoptr(GInputStream) stream = NULL;
 	g_autoptr(GPtrArray) blobs = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
@@ -292,16 +298,16 @@ lvfs_mirror_get_signed_at(LvfsMirror *self)
 
 /* a client refuses metadata that is not signed later, in whole seconds, than what it has */
 static gboolean
-lvfs_mirror_wait_for_clock(LvfsMirror *self, GError **error)
+cabinet_mirror_wait_for_clock(CabinetMirror *self, GError **error)
 {
-	gint64 signed_at = lvfs_mirror_get_signed_at(self);
+	gint64 signed_at = cabinet_mirror_get_signed_at(self);
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 
-	if (signed_at - now > LVFS_MIRROR_CLOCK_WAIT_MAX) {
+	if (signed_at - now > CABINET_MIRROR_CLOCK_WAIT_MAX) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_DATA,
-			    "%s/" LVFS_MIRROR_METADATA_SIG " was signed %" G_GINT64_FORMAT
+			    "%s/" CABINET_MIRROR_METADATA_SIG " was signed %" G_GINT64_FORMAT
 			    " seconds in the future, and clients refuse what is signed earlier; "
 			    "set the clock",
 			    self->current,
@@ -314,32 +320,35 @@ lvfs_mirror_wait_for_clock(LvfsMirror *self, GError **error)
 }
 
 static gboolean
-lvfs_mirror_write_metadata(LvfsMirror *self, LvfsOutput *output, GBytes *metadata, GError **error)
+cabinet_mirror_write_metadata(CabinetMirror *self,
+			      CabinetOutput *output,
+			      GBytes *metadata,
+			      GError **error)
 {
 	g_autoptr(GBytes) sig = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
 
-	if (!lvfs_mirror_wait_for_clock(self, error) ||
-	    !lvfs_signer_sign(self->signer, jcat_file, LVFS_MIRROR_METADATA, metadata, error))
+	if (!cabinet_mirror_wait_for_clock(self, error) ||
+	    !cabinet_signer_sign(self->signer, jcat_file, CABINET_MIRROR_METADATA, metadata, error))
 		return FALSE;
-	sig = lvfs_signer_export(jcat_file, error);
+	sig = cabinet_signer_export(jcat_file, error);
 	if (sig == NULL)
 		return FALSE;
-	return lvfs_output_write(output, LVFS_MIRROR_METADATA, metadata, error) &&
-	       lvfs_output_write(output, LVFS_MIRROR_METADATA_SIG, sig, error);
+	return cabinet_output_write(output, CABINET_MIRROR_METADATA, metadata, error) &&
+	       cabinet_output_write(output, CABINET_MIRROR_METADATA_SIG, sig, error);
 }
 
 static gboolean
-lvfs_mirror_is_same(LvfsMirror *self, GPtrArray *entries, GBytes *metadata)
+cabinet_mirror_is_same(CabinetMirror *self, GPtrArray *entries, GBytes *metadata)
 {
-	g_autoptr(GBytes) metadata_old = lvfs_mirror_read_current(self, LVFS_MIRROR_METADATA);
-	g_autoptr(GBytes) sig_old = lvfs_mirror_read_current(self, LVFS_MIRROR_METADATA_SIG);
+	g_autoptr(GBytes) metadata_old = cabinet_mirror_read_current(self, CABINET_MIRROR_METADATA);
+	g_autoptr(GBytes) sig_old = cabinet_mirror_read_current(self, CABINET_MIRROR_METADATA_SIG);
 
 	if (metadata_old == NULL || !g_bytes_equal(metadata, metadata_old) || sig_old == NULL ||
-	    !lvfs_signer_has_signed(self->signer, sig_old, LVFS_MIRROR_METADATA, metadata))
+	    !cabinet_signer_has_signed(self->signer, sig_old, CABINET_MIRROR_METADATA, metadata))
 		return FALSE;
 	for (guint i = 0; i < entries->len; i++) {
-		LvfsMirrorEntry *entry = g_ptr_array_index(entries, i);
+		CabinetMirrorEntry *entry = g_ptr_array_index(entries, i);
 		if (!entry->kept)
 			return FALSE;
 	}
@@ -348,10 +357,10 @@ lvfs_mirror_is_same(LvfsMirror *self, GPtrArray *entries, GBytes *metadata)
 
 /* the one moment at which clients see the new edition */
 static gboolean
-lvfs_mirror_switch(LvfsMirror *self, const gchar *edition, GError **error)
+cabinet_mirror_switch(CabinetMirror *self, const gchar *edition, GError **error)
 {
-	g_autofree gchar *link = g_build_filename(self->path, LVFS_MIRROR_CURRENT, NULL);
-	g_autofree gchar *link_new = g_build_filename(self->path, "." LVFS_MIRROR_CURRENT, NULL);
+	g_autofree gchar *link = g_build_filename(self->path, CABINET_MIRROR_CURRENT, NULL);
+	g_autofree gchar *link_new = g_build_filename(self->path, "." CABINET_MIRROR_CURRENT, NULL);
 
 	g_unlink(link_new);
 	if (symlink(edition, link_new) != 0 || g_rename(link_new, link) != 0) {
@@ -368,11 +377,11 @@ lvfs_mirror_switch(LvfsMirror *self, const gchar *edition, GError **error)
 }
 
 static gboolean
-lvfs_mirror_write_conf(LvfsMirror *self, GError **error)
+cabinet_mirror_write_conf(CabinetMirror *self, GError **error)
 {
-	g_autofree gchar *filename = g_build_filename(self->path, LVFS_MIRROR_CONF, NULL);
+	g_autofree gchar *filename = g_build_filename(self->path, CABINET_MIRROR_CONF, NULL);
 	g_autofree gchar *old = NULL;
-	g_autofree gchar *text = lvfs_mirror_build_conf(self);
+	g_autofree gchar *text = cabinet_mirror_build_conf(self);
 
 	if (g_file_get_contents(filename, &old, NULL, NULL) && g_strcmp0(old, text) == 0)
 		return TRUE;
@@ -386,19 +395,20 @@ lvfs_mirror_write_conf(LvfsMirror *self, GError **error)
 
 /* never the name of the edition that clients see, although that may be from the same second */
 static gchar *
-lvfs_mirror_build_edition(void)
+cabinet_mirror_build_edition(void)
 {
 	g_autofree gchar *random = g_strdup_printf("%08x", g_random_int());
-	g_autofree gchar *format = g_strconcat(LVFS_MIRROR_EDITION "%Y%m%dT%H%M%SZ-", random, NULL);
+	g_autofree gchar *format =
+	    g_strconcat(CABINET_MIRROR_EDITION "%Y%m%dT%H%M%SZ-", random, NULL);
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	return g_date_time_format(now, format);
 }
 
 /**
- * lvfs_mirror_publish:
- * @self: a #LvfsMirror
+ * cabinet_mirror_publish:
+ * @self: a #CabinetMirror
  * @output: where the cabinets are
- * @entries: (element-type LvfsMirrorEntry): all of them
+ * @entries: (element-type CabinetMirrorEntry): all of them
  * @changed: (out): if there is anything new for clients
  * @error: (nullable): optional return location for an error
  *
@@ -407,26 +417,26 @@ lvfs_mirror_build_edition(void)
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_mirror_publish(LvfsMirror *self,
-		    LvfsOutput *output,
-		    GPtrArray *entries,
-		    gboolean *changed,
-		    GError **error)
+cabinet_mirror_publish(CabinetMirror *self,
+		       CabinetOutput *output,
+		       GPtrArray *entries,
+		       gboolean *changed,
+		       GError **error)
 {
 	g_autofree gchar *edition = NULL;
-	g_autoptr(GBytes) metadata = lvfs_mirror_build_metadata(entries, error);
+	g_autoptr(GBytes) metadata = cabinet_mirror_build_metadata(entries, error);
 
 	if (metadata == NULL)
 		return FALSE;
-	*changed = !lvfs_mirror_is_same(self, entries, metadata);
+	*changed = !cabinet_mirror_is_same(self, entries, metadata);
 	if (!*changed)
-		return lvfs_mirror_write_conf(self, error);
-	if (!lvfs_mirror_write_metadata(self, output, metadata, error))
+		return cabinet_mirror_write_conf(self, error);
+	if (!cabinet_mirror_write_metadata(self, output, metadata, error))
 		return FALSE;
-	edition = lvfs_mirror_build_edition();
-	if (!lvfs_output_publish_folder(output, edition, error) ||
-	    !lvfs_mirror_write_conf(self, error) || !lvfs_mirror_switch(self, edition, error))
+	edition = cabinet_mirror_build_edition();
+	if (!cabinet_output_publish_folder(output, edition, error) ||
+	    !cabinet_mirror_write_conf(self, error) || !cabinet_mirror_switch(self, edition, error))
 		return FALSE;
-	lvfs_mirror_remove_others(self, edition);
+	cabinet_mirror_remove_others(self, edition);
 	return TRUE;
 }

@@ -8,17 +8,17 @@
 
 #include <json-glib/json-glib.h>
 
+#include "cabinet-map.h"
 #include "fu-tdx-common.h"
-#include "lvfs-map.h"
 
-#define LVFS_MAP_KEY_RELEASES "tdx_module_releases"
-#define LVFS_MAP_KEY_VERSION  "version"
-#define LVFS_MAP_KEY_MIN      "min_module_version_for_td_preserving"
-#define LVFS_MAP_KEY_SEAMLDRS "min_seamldr_versions"
-#define LVFS_MAP_KEY_STRICT   "strict_compat_versions"
+#define CABINET_MAP_KEY_RELEASES "tdx_module_releases"
+#define CABINET_MAP_KEY_VERSION	 "version"
+#define CABINET_MAP_KEY_MIN	 "min_module_version_for_td_preserving"
+#define CABINET_MAP_KEY_SEAMLDRS "min_seamldr_versions"
+#define CABINET_MAP_KEY_STRICT	 "strict_compat_versions"
 
 static void
-lvfs_map_release_free(LvfsMapRelease *self)
+cabinet_map_release_free(CabinetMapRelease *self)
 {
 	g_free(self->version);
 	g_free(self->min_version);
@@ -29,10 +29,10 @@ lvfs_map_release_free(LvfsMapRelease *self)
 	g_free(self);
 }
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LvfsMapRelease, lvfs_map_release_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetMapRelease, cabinet_map_release_free)
 
 static gchar *
-lvfs_map_parse_version(JsonNode *node, const gchar *key, GError **error)
+cabinet_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 {
 	const gchar *version = NULL;
 	g_autofree gchar *series = NULL;
@@ -57,7 +57,7 @@ lvfs_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 }
 
 static GPtrArray *
-lvfs_map_parse_versions(JsonNode *node, const gchar *key, GError **error)
+cabinet_map_parse_versions(JsonNode *node, const gchar *key, GError **error)
 {
 	JsonArray *array;
 	g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
@@ -73,7 +73,7 @@ lvfs_map_parse_versions(JsonNode *node, const gchar *key, GError **error)
 	array = json_node_get_array(node);
 	for (guint i = 0; i < json_array_get_length(array); i++) {
 		gchar *version =
-		    lvfs_map_parse_version(json_array_get_element(array, i), key, error);
+		    cabinet_map_parse_version(json_array_get_element(array, i), key, error);
 		if (version == NULL)
 			return NULL;
 		g_ptr_array_add(versions, version);
@@ -83,7 +83,7 @@ lvfs_map_parse_versions(JsonNode *node, const gchar *key, GError **error)
 
 /* more than one for a series would leave open which one counts */
 static gboolean
-lvfs_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
+cabinet_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
@@ -91,7 +91,7 @@ lvfs_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 		g_set_error_literal(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_INVALID_FILE,
-				    LVFS_MAP_KEY_SEAMLDRS
+				    CABINET_MAP_KEY_SEAMLDRS
 				    " is empty, expected at least one P-SEAMLDR version");
 		return FALSE;
 	}
@@ -102,7 +102,7 @@ lvfs_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 			g_set_error(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_INVALID_FILE,
-				    LVFS_MAP_KEY_SEAMLDRS
+				    CABINET_MAP_KEY_SEAMLDRS
 				    " has two versions of the same series as %s, expected one",
 				    version);
 			return FALSE;
@@ -112,7 +112,7 @@ lvfs_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 }
 
 static gboolean
-lvfs_map_release_parse(LvfsMapRelease *self, JsonNode *node, GError **error)
+cabinet_map_release_parse(CabinetMapRelease *self, JsonNode *node, GError **error)
 {
 	JsonObject *obj;
 
@@ -124,45 +124,48 @@ lvfs_map_release_parse(LvfsMapRelease *self, JsonNode *node, GError **error)
 		return FALSE;
 	}
 	obj = json_node_get_object(node);
-	self->version = lvfs_map_parse_version(json_object_get_member(obj, LVFS_MAP_KEY_VERSION),
-					       LVFS_MAP_KEY_VERSION,
-					       error);
+	self->version =
+	    cabinet_map_parse_version(json_object_get_member(obj, CABINET_MAP_KEY_VERSION),
+				      CABINET_MAP_KEY_VERSION,
+				      error);
 	if (self->version == NULL)
 		return FALSE;
-	self->min_version = lvfs_map_parse_version(json_object_get_member(obj, LVFS_MAP_KEY_MIN),
-						   LVFS_MAP_KEY_MIN,
-						   error);
+	self->min_version =
+	    cabinet_map_parse_version(json_object_get_member(obj, CABINET_MAP_KEY_MIN),
+				      CABINET_MAP_KEY_MIN,
+				      error);
 	if (self->min_version == NULL)
 		return FALSE;
-	self->seamldrs = lvfs_map_parse_versions(json_object_get_member(obj, LVFS_MAP_KEY_SEAMLDRS),
-						 LVFS_MAP_KEY_SEAMLDRS,
-						 error);
-	if (self->seamldrs == NULL || !lvfs_map_check_seamldrs(self->seamldrs, error))
+	self->seamldrs =
+	    cabinet_map_parse_versions(json_object_get_member(obj, CABINET_MAP_KEY_SEAMLDRS),
+				       CABINET_MAP_KEY_SEAMLDRS,
+				       error);
+	if (self->seamldrs == NULL || !cabinet_map_check_seamldrs(self->seamldrs, error))
 		return FALSE;
 
 	/* not in the first editions of the map */
-	if (!json_object_has_member(obj, LVFS_MAP_KEY_STRICT))
+	if (!json_object_has_member(obj, CABINET_MAP_KEY_STRICT))
 		return TRUE;
 	self->strict_from =
-	    lvfs_map_parse_versions(json_object_get_member(obj, LVFS_MAP_KEY_STRICT),
-				    LVFS_MAP_KEY_STRICT,
-				    error);
+	    cabinet_map_parse_versions(json_object_get_member(obj, CABINET_MAP_KEY_STRICT),
+				       CABINET_MAP_KEY_STRICT,
+				       error);
 	return self->strict_from != NULL;
 }
 
 static gboolean
-lvfs_map_add_release(GPtrArray *map, JsonNode *node, GError **error)
+cabinet_map_add_release(GPtrArray *map, JsonNode *node, GError **error)
 {
-	g_autoptr(LvfsMapRelease) release = g_new0(LvfsMapRelease, 1);
+	g_autoptr(CabinetMapRelease) release = g_new0(CabinetMapRelease, 1);
 
-	if (!lvfs_map_release_parse(release, node, error)) {
+	if (!cabinet_map_release_parse(release, node, error)) {
 		g_prefix_error(error,
 			       "release %s (number %u): ",
 			       release->version != NULL ? release->version : "unknown",
 			       map->len + 1);
 		return FALSE;
 	}
-	if (lvfs_map_find(map, release->version) != NULL) {
+	if (cabinet_map_find(map, release->version) != NULL) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
@@ -175,52 +178,52 @@ lvfs_map_add_release(GPtrArray *map, JsonNode *node, GError **error)
 }
 
 static JsonArray *
-lvfs_map_get_releases(JsonParser *parser)
+cabinet_map_get_releases(JsonParser *parser)
 {
 	JsonNode *root = json_parser_get_root(parser);
 	JsonNode *releases;
 
 	if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
 		return NULL;
-	releases = json_object_get_member(json_node_get_object(root), LVFS_MAP_KEY_RELEASES);
+	releases = json_object_get_member(json_node_get_object(root), CABINET_MAP_KEY_RELEASES);
 	if (releases == NULL || !JSON_NODE_HOLDS_ARRAY(releases))
 		return NULL;
 	return json_node_get_array(releases);
 }
 
 /**
- * lvfs_map_load:
+ * cabinet_map_load:
  * @filename: Intel's mapping_file.json, of any edition
  * @error: (nullable): optional return location for an error
  *
  * Reads the compatibility map.
  *
- * Returns: (transfer container) (element-type LvfsMapRelease): all releases
+ * Returns: (transfer container) (element-type CabinetMapRelease): all releases
  **/
 GPtrArray *
-lvfs_map_load(const gchar *filename, GError **error)
+cabinet_map_load(const gchar *filename, GError **error)
 {
 	JsonArray *releases;
 	g_autoptr(GPtrArray) map =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_map_release_free);
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_map_release_free);
 	g_autoptr(JsonParser) parser = json_parser_new();
 
 	if (!json_parser_load_from_file(parser, filename, error)) {
 		g_prefix_error(error, "failed to read the compatibility map %s: ", filename);
 		return NULL;
 	}
-	releases = lvfs_map_get_releases(parser);
+	releases = cabinet_map_get_releases(parser);
 	if (releases == NULL) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has no list " LVFS_MAP_KEY_RELEASES
+			    "%s has no list " CABINET_MAP_KEY_RELEASES
 			    ", so it is not Intel's compatibility map",
 			    filename);
 		return NULL;
 	}
 	for (guint i = 0; i < json_array_get_length(releases); i++) {
-		if (!lvfs_map_add_release(map, json_array_get_element(releases, i), error)) {
+		if (!cabinet_map_add_release(map, json_array_get_element(releases, i), error)) {
 			g_prefix_error(error, "%s: ", filename);
 			return NULL;
 		}
@@ -229,19 +232,19 @@ lvfs_map_load(const gchar *filename, GError **error)
 }
 
 /**
- * lvfs_map_find:
- * @map: (element-type LvfsMapRelease): what lvfs_map_load() has returned
+ * cabinet_map_find:
+ * @map: (element-type CabinetMapRelease): what cabinet_map_load() has returned
  * @version: a version, compared as numbers
  *
  * Finds a release.
  *
- * Returns: (transfer none) (nullable): a #LvfsMapRelease
+ * Returns: (transfer none) (nullable): a #CabinetMapRelease
  **/
-LvfsMapRelease *
-lvfs_map_find(GPtrArray *map, const gchar *version)
+CabinetMapRelease *
+cabinet_map_find(GPtrArray *map, const gchar *version)
 {
 	for (guint i = 0; i < map->len; i++) {
-		LvfsMapRelease *release = g_ptr_array_index(map, i);
+		CabinetMapRelease *release = g_ptr_array_index(map, i);
 		if (fu_version_compare(release->version, version, FWUPD_VERSION_FORMAT_TRIPLET) ==
 		    0)
 			return release;
@@ -250,15 +253,15 @@ lvfs_map_find(GPtrArray *map, const gchar *version)
 }
 
 /**
- * lvfs_map_release_check:
- * @self: a #LvfsMapRelease
+ * cabinet_map_release_check:
+ * @self: a #CabinetMapRelease
  *
  * Looks for what cannot be meant.
  *
  * Returns: (transfer full) (nullable): a warning, or %NULL if there is none
  **/
 gchar *
-lvfs_map_release_check(const LvfsMapRelease *self)
+cabinet_map_release_check(const CabinetMapRelease *self)
 {
 	g_autofree gchar *series = fu_tdx_common_version_to_series(self->version, NULL);
 	g_autofree gchar *series_min = fu_tdx_common_version_to_series(self->min_version, NULL);

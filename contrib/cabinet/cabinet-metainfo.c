@@ -6,18 +6,18 @@
 
 #include "config.h"
 
-#include "lvfs-metainfo.h"
-#include "lvfs-requires.h"
+#include "cabinet-metainfo.h"
+#include "cabinet-requires.h"
 
-#define LVFS_METAINFO_INSTALL_DURATION "5" /* seconds */
-#define LVFS_METAINFO_HOMEPAGE                                                                     \
+#define CABINET_METAINFO_INSTALL_DURATION "5" /* seconds */
+#define CABINET_METAINFO_HOMEPAGE                                                                  \
 	"https://github.com/intel/confidential-computing.tdx.tdx-module.binaries"
 
 /* as in the sigstructs of the releases so far */
 static const struct {
 	guint32 signature;
 	const gchar *name;
-} lvfs_metainfo_cpus[] = {
+} cabinet_metainfo_cpus[] = {
     {0x806F0, "Sapphire Rapids"},
     {0xC06F0, "Emerald Rapids"},
     {0xA06F0, "Sierra Forest"},
@@ -26,17 +26,17 @@ static const struct {
 };
 
 static gchar *
-lvfs_metainfo_signature_to_name(guint32 signature)
+cabinet_metainfo_signature_to_name(guint32 signature)
 {
-	for (guint i = 0; i < G_N_ELEMENTS(lvfs_metainfo_cpus); i++) {
-		if (lvfs_metainfo_cpus[i].signature == signature)
-			return g_strdup(lvfs_metainfo_cpus[i].name);
+	for (guint i = 0; i < G_N_ELEMENTS(cabinet_metainfo_cpus); i++) {
+		if (cabinet_metainfo_cpus[i].signature == signature)
+			return g_strdup(cabinet_metainfo_cpus[i].name);
 	}
 	return g_strdup_printf("CPUID 0x%X", signature);
 }
 
 /**
- * lvfs_metainfo_get_name:
+ * cabinet_metainfo_get_name:
  * @release: what is published
  * @signature: one of its CPUs
  *
@@ -45,13 +45,13 @@ lvfs_metainfo_signature_to_name(guint32 signature)
  * Returns: (transfer full): a file name
  **/
 gchar *
-lvfs_metainfo_get_name(const LvfsRelease *release, guint32 signature)
+cabinet_metainfo_get_name(const CabinetRelease *release, guint32 signature)
 {
 	return g_strdup_printf("tdx-module-%s-%X.metainfo.xml", release->version, signature);
 }
 
 /**
- * lvfs_metainfo_get_payload_name:
+ * cabinet_metainfo_get_payload_name:
  * @release: what is published
  *
  * Gets what the image is called in the cabinet.
@@ -59,13 +59,13 @@ lvfs_metainfo_get_name(const LvfsRelease *release, guint32 signature)
  * Returns: (transfer full): a file name
  **/
 gchar *
-lvfs_metainfo_get_payload_name(const LvfsRelease *release)
+cabinet_metainfo_get_payload_name(const CabinetRelease *release)
 {
 	return g_strdup_printf("tdx_module_%s.blob", release->version);
 }
 
 /**
- * lvfs_metainfo_check_options:
+ * cabinet_metainfo_check_options:
  * @options: what the publisher decides
  * @error: (nullable): optional return location for an error
  *
@@ -74,7 +74,7 @@ lvfs_metainfo_get_payload_name(const LvfsRelease *release)
  * Returns: %TRUE if all is valid
  **/
 gboolean
-lvfs_metainfo_check_options(const LvfsMetainfoOptions *options, GError **error)
+cabinet_metainfo_check_options(const CabinetMetainfoOptions *options, GError **error)
 {
 	const gchar *const urgencies[] = {"low", "medium", "high", "critical", NULL};
 
@@ -110,7 +110,9 @@ lvfs_metainfo_check_options(const LvfsMetainfoOptions *options, GError **error)
 /* fwupd explains why a host cannot take a release only if it has all the GUIDs that it is for, so
  * there is a component for each CPU */
 static void
-lvfs_metainfo_add_provides(XbBuilderNode *component, const LvfsRelease *release, guint32 signature)
+cabinet_metainfo_add_provides(XbBuilderNode *component,
+			      const CabinetRelease *release,
+			      guint32 signature)
 {
 	g_autofree gchar *instance_id =
 	    g_strdup_printf("TDX\\SERIES_%s&FMS_%X", release->series, signature);
@@ -120,7 +122,7 @@ lvfs_metainfo_add_provides(XbBuilderNode *component, const LvfsRelease *release,
 }
 
 static void
-lvfs_metainfo_add_custom(XbBuilderNode *component)
+cabinet_metainfo_add_custom(XbBuilderNode *component)
 {
 	g_autoptr(XbBuilderNode) custom = xb_builder_node_insert(component, "custom", NULL);
 	xb_builder_node_insert_text(custom, "value", "triplet", "key", "LVFS::VersionFormat", NULL);
@@ -133,20 +135,20 @@ lvfs_metainfo_add_custom(XbBuilderNode *component)
 }
 
 static void
-lvfs_metainfo_add_item(XbBuilderNode *list, const gchar *key, const gchar *value)
+cabinet_metainfo_add_item(XbBuilderNode *list, const gchar *key, const gchar *value)
 {
 	g_autofree gchar *text = g_strdup_printf("%s: %s", key, value);
 	xb_builder_node_insert_text(list, "li", text, NULL);
 }
 
 static void
-lvfs_metainfo_add_release_description(XbBuilderNode *parent,
-				      const LvfsRelease *release,
-				      guint32 signature,
-				      const LvfsMetainfoOptions *options)
+cabinet_metainfo_add_release_description(XbBuilderNode *parent,
+					 const CabinetRelease *release,
+					 guint32 signature,
+					 const CabinetMetainfoOptions *options)
 {
-	g_autofree gchar *cpu = lvfs_metainfo_signature_to_name(signature);
-	g_autofree gchar *svn = lvfs_release_get_svn_str(release);
+	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(signature);
+	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
 	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
 	g_autoptr(XbBuilderNode) list = NULL;
 
@@ -159,14 +161,14 @@ lvfs_metainfo_add_release_description(XbBuilderNode *parent,
 	    "whoever checks attestation has to know the new values first:",
 	    NULL);
 	list = xb_builder_node_insert(description, "ul", NULL);
-	lvfs_metainfo_add_item(list, "Security version (SVN)", svn);
-	lvfs_metainfo_add_item(list, "Signed on", release->date);
-	lvfs_metainfo_add_item(list, "For the CPU", cpu);
-	lvfs_metainfo_add_item(list, "MRSEAM", release->mrseam);
+	cabinet_metainfo_add_item(list, "Security version (SVN)", svn);
+	cabinet_metainfo_add_item(list, "Signed on", release->date);
+	cabinet_metainfo_add_item(list, "For the CPU", cpu);
+	cabinet_metainfo_add_item(list, "MRSEAM", release->mrseam);
 }
 
 static void
-lvfs_metainfo_add_issues(XbBuilderNode *parent, const LvfsMetainfoOptions *options)
+cabinet_metainfo_add_issues(XbBuilderNode *parent, const CabinetMetainfoOptions *options)
 {
 	g_autoptr(XbBuilderNode) issues = NULL;
 
@@ -183,12 +185,12 @@ lvfs_metainfo_add_issues(XbBuilderNode *parent, const LvfsMetainfoOptions *optio
 }
 
 static XbBuilderNode *
-lvfs_metainfo_add_release(XbBuilderNode *component,
-			  const LvfsRelease *release,
-			  guint32 signature,
-			  const LvfsMetainfoOptions *options)
+cabinet_metainfo_add_release(XbBuilderNode *component,
+			     const CabinetRelease *release,
+			     guint32 signature,
+			     const CabinetMetainfoOptions *options)
 {
-	g_autofree gchar *filename = lvfs_metainfo_get_payload_name(release);
+	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
 	g_autofree gchar *sha256 =
 	    g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, release->payload);
 	g_autofree gchar *size =
@@ -203,7 +205,7 @@ lvfs_metainfo_add_release(XbBuilderNode *component,
 							     "urgency",
 							     options->urgency,
 							     "install_duration",
-							     LVFS_METAINFO_INSTALL_DURATION,
+							     CABINET_METAINFO_INSTALL_DURATION,
 							     NULL);
 	xb_builder_node_insert_text(bn,
 				    "checksum",
@@ -216,15 +218,17 @@ lvfs_metainfo_add_release(XbBuilderNode *component,
 				    filename,
 				    NULL);
 	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
-	lvfs_metainfo_add_release_description(bn, release, signature, options);
-	lvfs_metainfo_add_issues(bn, options);
+	cabinet_metainfo_add_release_description(bn, release, signature, options);
+	cabinet_metainfo_add_issues(bn, options);
 	return g_steal_pointer(&bn);
 }
 
 static void
-lvfs_metainfo_add_texts(XbBuilderNode *component, const LvfsRelease *release, guint32 signature)
+cabinet_metainfo_add_texts(XbBuilderNode *component,
+			   const CabinetRelease *release,
+			   guint32 signature)
 {
-	g_autofree gchar *cpu = lvfs_metainfo_signature_to_name(signature);
+	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(signature);
 	g_autofree gchar *id = NULL;
 	g_autofree gchar *suffix = g_strdup_printf("%s (%s)", release->series, cpu);
 	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
@@ -250,7 +254,7 @@ lvfs_metainfo_add_texts(XbBuilderNode *component, const LvfsRelease *release, gu
 	    NULL);
 	xb_builder_node_insert_text(component,
 				    "url",
-				    LVFS_METAINFO_HOMEPAGE,
+				    CABINET_METAINFO_HOMEPAGE,
 				    "type",
 				    "homepage",
 				    NULL);
@@ -262,28 +266,28 @@ lvfs_metainfo_add_texts(XbBuilderNode *component, const LvfsRelease *release, gu
 }
 
 static XbBuilderNode *
-lvfs_metainfo_build_full(const LvfsRelease *release,
-			 guint32 signature,
-			 const LvfsMetainfoOptions *options,
-			 XbBuilderNode **bn_release,
-			 GError **error)
+cabinet_metainfo_build_full(const CabinetRelease *release,
+			    guint32 signature,
+			    const CabinetMetainfoOptions *options,
+			    XbBuilderNode **bn_release,
+			    GError **error)
 {
 	g_autoptr(XbBuilderNode) component = xb_builder_node_new("component");
 	g_autoptr(XbBuilderNode) requires = NULL;
 
 	xb_builder_node_set_attr(component, "type", "firmware");
-	lvfs_metainfo_add_texts(component, release, signature);
-	lvfs_metainfo_add_provides(component, release, signature);
+	cabinet_metainfo_add_texts(component, release, signature);
+	cabinet_metainfo_add_provides(component, release, signature);
 	requires = xb_builder_node_insert(component, "requires", NULL);
-	if (!lvfs_requires_build(requires, release, options, error))
+	if (!cabinet_requires_build(requires, release, options, error))
 		return NULL;
-	lvfs_metainfo_add_custom(component);
-	*bn_release = lvfs_metainfo_add_release(component, release, signature, options);
+	cabinet_metainfo_add_custom(component);
+	*bn_release = cabinet_metainfo_add_release(component, release, signature, options);
 	return g_steal_pointer(&component);
 }
 
 /**
- * lvfs_metainfo_build:
+ * cabinet_metainfo_build:
  * @release: what is published
  * @signature: one of its CPUs
  * @options: what the publisher decides
@@ -294,17 +298,17 @@ lvfs_metainfo_build_full(const LvfsRelease *release,
  * Returns: (transfer full): a component
  **/
 XbBuilderNode *
-lvfs_metainfo_build(const LvfsRelease *release,
-		    guint32 signature,
-		    const LvfsMetainfoOptions *options,
-		    GError **error)
+cabinet_metainfo_build(const CabinetRelease *release,
+		       guint32 signature,
+		       const CabinetMetainfoOptions *options,
+		       GError **error)
 {
 	g_autoptr(XbBuilderNode) bn = NULL;
-	return lvfs_metainfo_build_full(release, signature, options, &bn, error);
+	return cabinet_metainfo_build_full(release, signature, options, &bn, error);
 }
 
 static gchar *
-lvfs_metainfo_date_to_timestamp(const gchar *date)
+cabinet_metainfo_date_to_timestamp(const gchar *date)
 {
 	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", date);
 	g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(iso8601, NULL);
@@ -312,7 +316,7 @@ lvfs_metainfo_date_to_timestamp(const gchar *date)
 }
 
 static void
-lvfs_metainfo_add_container(XbBuilderNode *bn, const LvfsMetainfoContainer *container)
+cabinet_metainfo_add_container(XbBuilderNode *bn, const CabinetMetainfoContainer *container)
 {
 	g_autofree gchar *size = g_strdup_printf("%" G_GSIZE_FORMAT, container->size);
 
@@ -341,7 +345,7 @@ lvfs_metainfo_add_container(XbBuilderNode *bn, const LvfsMetainfoContainer *cont
 }
 
 /**
- * lvfs_metainfo_build_for_remote:
+ * cabinet_metainfo_build_for_remote:
  * @release: what is published
  * @signature: one of its CPUs
  * @options: what the publisher decides
@@ -353,21 +357,21 @@ lvfs_metainfo_add_container(XbBuilderNode *bn, const LvfsMetainfoContainer *cont
  * Returns: (transfer full): a component
  **/
 XbBuilderNode *
-lvfs_metainfo_build_for_remote(const LvfsRelease *release,
-			       guint32 signature,
-			       const LvfsMetainfoOptions *options,
-			       const LvfsMetainfoContainer *container,
-			       GError **error)
+cabinet_metainfo_build_for_remote(const CabinetRelease *release,
+				  guint32 signature,
+				  const CabinetMetainfoOptions *options,
+				  const CabinetMetainfoContainer *container,
+				  GError **error)
 {
-	g_autofree gchar *timestamp = lvfs_metainfo_date_to_timestamp(release->date);
+	g_autofree gchar *timestamp = cabinet_metainfo_date_to_timestamp(release->date);
 	g_autoptr(XbBuilderNode) bn = NULL;
 	g_autoptr(XbBuilderNode) component = NULL;
 
-	component = lvfs_metainfo_build_full(release, signature, options, &bn, error);
+	component = cabinet_metainfo_build_full(release, signature, options, &bn, error);
 	if (component == NULL)
 		return NULL;
 	xb_builder_node_remove_attr(bn, "date");
 	xb_builder_node_set_attr(bn, "timestamp", timestamp);
-	lvfs_metainfo_add_container(bn, container);
+	cabinet_metainfo_add_container(bn, container);
 	return g_steal_pointer(&component);
 }

@@ -8,12 +8,12 @@
 
 #include <glib/gstdio.h>
 
+#include "cabinet-release.h"
 #include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
-#include "lvfs-release.h"
 
 void
-lvfs_release_free(LvfsRelease *self)
+cabinet_release_free(CabinetRelease *self)
 {
 	g_free(self->version);
 	g_free(self->series);
@@ -29,7 +29,7 @@ lvfs_release_free(LvfsRelease *self)
 }
 
 static GBytes *
-lvfs_release_read(const gchar *filename, GError **error)
+cabinet_release_read(const gchar *filename, GError **error)
 {
 	gchar *buf = NULL;
 	gsize bufsz = 0;
@@ -51,7 +51,7 @@ lvfs_release_read(const gchar *filename, GError **error)
 
 /* the rules that a host asks; without a host and a running module, only what holds everywhere */
 static gboolean
-lvfs_release_check_preflight(LvfsRelease *self, const LvfsQuirks *quirks, GError **error)
+cabinet_release_check_preflight(CabinetRelease *self, const CabinetQuirks *quirks, GError **error)
 {
 	FuTdxPreflightFacts facts = {.signers = quirks->signers};
 	g_autoptr(GPtrArray) verdicts_image = NULL;
@@ -67,7 +67,7 @@ lvfs_release_check_preflight(LvfsRelease *self, const LvfsQuirks *quirks, GError
 
 /* the sigstruct has it as BCD */
 static gboolean
-lvfs_release_ensure_date(LvfsRelease *self, GError **error)
+cabinet_release_ensure_date(CabinetRelease *self, GError **error)
 {
 	guint64 number = 0;
 	g_autofree gchar *str = NULL;
@@ -88,7 +88,7 @@ lvfs_release_ensure_date(LvfsRelease *self, GError **error)
 
 /* several steppings of a CPU are one instance ID */
 static gboolean
-lvfs_release_ensure_signatures(LvfsRelease *self, GError **error)
+cabinet_release_ensure_signatures(CabinetRelease *self, GError **error)
 {
 	g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(self->sigstruct);
 	g_auto(GStrv) split = g_strsplit(cpus, ",", -1);
@@ -120,10 +120,10 @@ lvfs_release_ensure_signatures(LvfsRelease *self, GError **error)
 
 /* what a publisher should look at, although a host would take it */
 static void
-lvfs_release_check_known(LvfsRelease *self, const LvfsQuirks *quirks)
+cabinet_release_check_known(CabinetRelease *self, const CabinetQuirks *quirks)
 {
 	const gchar *known = g_hash_table_lookup(quirks->versions, self->mrseam);
-	g_autofree gchar *warning = lvfs_map_release_check(self->map);
+	g_autofree gchar *warning = cabinet_map_release_check(self->map);
 
 	if (warning != NULL)
 		g_ptr_array_add(self->warnings, g_steal_pointer(&warning));
@@ -154,11 +154,11 @@ lvfs_release_check_known(LvfsRelease *self, const LvfsQuirks *quirks)
 }
 
 static gboolean
-lvfs_release_parse(LvfsRelease *self,
-		   GBytes *blob,
-		   const LvfsQuirks *quirks,
-		   FuTdxBlobVersion blob_version,
-		   GError **error)
+cabinet_release_parse(CabinetRelease *self,
+		      GBytes *blob,
+		      const CabinetQuirks *quirks,
+		      FuTdxBlobVersion blob_version,
+		      GError **error)
 {
 	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new();
 
@@ -168,8 +168,9 @@ lvfs_release_parse(LvfsRelease *self,
 	if (self->sigstruct == NULL)
 		return FALSE;
 	self->mrseam = fu_tdx_sigstruct_firmware_get_mrseam(self->sigstruct);
-	if (!lvfs_release_check_preflight(self, quirks, error) ||
-	    !lvfs_release_ensure_date(self, error) || !lvfs_release_ensure_signatures(self, error))
+	if (!cabinet_release_check_preflight(self, quirks, error) ||
+	    !cabinet_release_ensure_date(self, error) ||
+	    !cabinet_release_ensure_signatures(self, error))
 		return FALSE;
 	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
 	self->payload = fu_firmware_write(firmware, error);
@@ -177,7 +178,7 @@ lvfs_release_parse(LvfsRelease *self,
 }
 
 /**
- * lvfs_release_load:
+ * cabinet_release_load:
  * @filename: an image in either header version
  * @map: the release that it is, which has to outlive what is returned
  * @quirks: the keys that hosts trust
@@ -186,17 +187,17 @@ lvfs_release_parse(LvfsRelease *self,
  *
  * Reads and verifies an image as a host would.
  *
- * Returns: (transfer full): a #LvfsRelease, or %NULL if a host would refuse it
+ * Returns: (transfer full): a #CabinetRelease, or %NULL if a host would refuse it
  **/
-LvfsRelease *
-lvfs_release_load(const gchar *filename,
-		  const LvfsMapRelease *map,
-		  const LvfsQuirks *quirks,
-		  FuTdxBlobVersion blob_version,
-		  GError **error)
+CabinetRelease *
+cabinet_release_load(const gchar *filename,
+		     const CabinetMapRelease *map,
+		     const CabinetQuirks *quirks,
+		     FuTdxBlobVersion blob_version,
+		     GError **error)
 {
 	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(LvfsRelease) self = g_new0(LvfsRelease, 1);
+	g_autoptr(CabinetRelease) self = g_new0(CabinetRelease, 1);
 
 	self->map = map;
 	self->version = g_strdup(map->version);
@@ -206,33 +207,33 @@ lvfs_release_load(const gchar *filename,
 	self->series = fu_tdx_common_version_to_series(self->version, error);
 	if (self->series == NULL)
 		return NULL;
-	blob = lvfs_release_read(filename, error);
-	if (blob == NULL || !lvfs_release_parse(self, blob, quirks, blob_version, error)) {
+	blob = cabinet_release_read(filename, error);
+	if (blob == NULL || !cabinet_release_parse(self, blob, quirks, blob_version, error)) {
 		g_prefix_error(error, "%s is not published: ", filename);
 		return NULL;
 	}
-	lvfs_release_check_known(self, quirks);
+	cabinet_release_check_known(self, quirks);
 	return g_steal_pointer(&self);
 }
 
 /**
- * lvfs_release_get_svn_str:
- * @self: a #LvfsRelease
+ * cabinet_release_get_svn_str:
+ * @self: a #CabinetRelease
  *
  * Gets the security version, as attestation shows it and as people write it.
  *
  * Returns: (transfer full): e.g. `1.11 (0x010b)`
  **/
 gchar *
-lvfs_release_get_svn_str(const LvfsRelease *self)
+cabinet_release_get_svn_str(const CabinetRelease *self)
 {
 	guint16 svn = fu_tdx_sigstruct_firmware_get_seamsvn(self->sigstruct);
 	return g_strdup_printf("%u.%u (0x%04x)", (guint)svn >> 8, (guint)svn & 0xFF, svn);
 }
 
 /**
- * lvfs_release_compare:
- * @a: a pointer to a #LvfsRelease
+ * cabinet_release_compare:
+ * @a: a pointer to a #CabinetRelease
  * @b: another one
  *
  * Sorts the newest first, for g_ptr_array_sort().
@@ -240,10 +241,10 @@ lvfs_release_get_svn_str(const LvfsRelease *self)
  * Returns: as strcmp()
  **/
 gint
-lvfs_release_compare(gconstpointer a, gconstpointer b)
+cabinet_release_compare(gconstpointer a, gconstpointer b)
 {
-	const LvfsRelease *release_a = *(LvfsRelease *const *)a;
-	const LvfsRelease *release_b = *(LvfsRelease *const *)b;
+	const CabinetRelease *release_a = *(CabinetRelease *const *)a;
+	const CabinetRelease *release_b = *(CabinetRelease *const *)b;
 	return fu_version_compare(release_b->version,
 				  release_a->version,
 				  FWUPD_VERSION_FORMAT_TRIPLET);

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lvfs-cabinet.h"
-#include "lvfs-catalog.h"
-#include "lvfs-mirror.h"
+#include "cabinet-archive.h"
+#include "cabinet-catalog.h"
+#include "cabinet-mirror.h"
 
 /* set by meson: TOOL_VERSION */
 
@@ -37,10 +37,10 @@ typedef struct {
 	gboolean strict;
 	gboolean json;
 	gboolean version;
-} CabinetOptions;
+} ToolOptions;
 
 static void
-cabinet_options_clear(CabinetOptions *self)
+tool_options_clear(ToolOptions *self)
 {
 	g_free(self->map_fn);
 	g_free(self->header_version);
@@ -56,17 +56,17 @@ cabinet_options_clear(CabinetOptions *self)
 	g_free(self->base_uri);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CabinetOptions, cabinet_options_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ToolOptions, tool_options_clear)
 
 /* one published release, for the report at the end */
 typedef struct {
-	const LvfsRelease *release;
+	const CabinetRelease *release;
 	gchar *filename;
 	gchar *sha256;
-} CabinetResult;
+} ToolResult;
 
 static void
-cabinet_result_free(CabinetResult *result)
+tool_result_free(ToolResult *result)
 {
 	g_free(result->filename);
 	g_free(result->sha256);
@@ -74,12 +74,12 @@ cabinet_result_free(CabinetResult *result)
 }
 
 static void
-cabinet_add_result(GPtrArray *results,
-		   const LvfsRelease *release,
-		   gchar *filename,
-		   const gchar *sha256)
+tool_add_result(GPtrArray *results,
+		const CabinetRelease *release,
+		gchar *filename,
+		const gchar *sha256)
 {
-	CabinetResult *result = g_new0(CabinetResult, 1);
+	ToolResult *result = g_new0(ToolResult, 1);
 	result->release = release;
 	result->filename = filename;
 	result->sha256 = g_strdup(sha256);
@@ -91,9 +91,9 @@ cabinet_add_result(GPtrArray *results,
  */
 
 static void
-cabinet_show_progress(guint done, guint total, const gchar *name, gpointer user_data)
+tool_show_progress(guint done, guint total, const gchar *name, gpointer user_data)
 {
-	const CabinetOptions *options = user_data;
+	const ToolOptions *options = user_data;
 	guint filled = total > 0 ? done * CABINET_PROGRESS_WIDTH / total : CABINET_PROGRESS_WIDTH;
 	g_autofree gchar *basename = g_path_get_basename(name);
 	g_autofree gchar *bar = g_strnfill(CABINET_PROGRESS_WIDTH, ' ');
@@ -105,14 +105,14 @@ cabinet_show_progress(guint done, guint total, const gchar *name, gpointer user_
 }
 
 static void
-cabinet_hide_progress(const CabinetOptions *options)
+tool_hide_progress(const ToolOptions *options)
 {
 	if (!options->json && isatty(STDERR_FILENO))
 		g_printerr("\r\033[K");
 }
 
 static void
-cabinet_json_add_strings(JsonBuilder *builder, const gchar *name, GPtrArray *strings)
+tool_json_add_strings(JsonBuilder *builder, const gchar *name, GPtrArray *strings)
 {
 	json_builder_set_member_name(builder, name);
 	json_builder_begin_array(builder);
@@ -122,33 +122,33 @@ cabinet_json_add_strings(JsonBuilder *builder, const gchar *name, GPtrArray *str
 }
 
 static void
-cabinet_json_add_string(JsonBuilder *builder, const gchar *name, const gchar *value)
+tool_json_add_string(JsonBuilder *builder, const gchar *name, const gchar *value)
 {
 	json_builder_set_member_name(builder, name);
 	json_builder_add_string_value(builder, value);
 }
 
 static void
-cabinet_json_add_result(JsonBuilder *builder, const CabinetResult *result)
+tool_json_add_result(JsonBuilder *builder, const ToolResult *result)
 {
-	const LvfsRelease *release = result->release;
+	const CabinetRelease *release = result->release;
 	g_autofree gchar *svn =
 	    g_strdup_printf("0x%04x", fu_tdx_sigstruct_firmware_get_seamsvn(release->sigstruct));
 
 	json_builder_begin_object(builder);
-	cabinet_json_add_string(builder, "Version", release->version);
-	cabinet_json_add_string(builder, "Series", release->series);
-	cabinet_json_add_string(builder, "Filename", result->filename);
-	cabinet_json_add_string(builder, "Sha256", result->sha256);
-	cabinet_json_add_string(builder, "Mrseam", release->mrseam);
-	cabinet_json_add_string(builder, "Svn", svn);
-	cabinet_json_add_string(builder, "Date", release->date);
-	cabinet_json_add_strings(builder, "Warnings", release->warnings);
+	tool_json_add_string(builder, "Version", release->version);
+	tool_json_add_string(builder, "Series", release->series);
+	tool_json_add_string(builder, "Filename", result->filename);
+	tool_json_add_string(builder, "Sha256", result->sha256);
+	tool_json_add_string(builder, "Mrseam", release->mrseam);
+	tool_json_add_string(builder, "Svn", svn);
+	tool_json_add_string(builder, "Date", release->date);
+	tool_json_add_strings(builder, "Warnings", release->warnings);
 	json_builder_end_object(builder);
 }
 
 static void
-cabinet_json_print(JsonBuilder *builder)
+tool_json_print(JsonBuilder *builder)
 {
 	g_autofree gchar *text = NULL;
 	g_autoptr(JsonNode) root = json_builder_get_root(builder);
@@ -158,7 +158,7 @@ cabinet_json_print(JsonBuilder *builder)
 }
 
 static void
-cabinet_print_json(const LvfsCatalog *catalog, GPtrArray *results, gboolean changed)
+tool_print_json(const CabinetCatalog *catalog, GPtrArray *results, gboolean changed)
 {
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 
@@ -166,32 +166,32 @@ cabinet_print_json(const LvfsCatalog *catalog, GPtrArray *results, gboolean chan
 	json_builder_set_member_name(builder, "Releases");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < results->len; i++)
-		cabinet_json_add_result(builder, g_ptr_array_index(results, i));
+		tool_json_add_result(builder, g_ptr_array_index(results, i));
 	json_builder_end_array(builder);
 	json_builder_set_member_name(builder, "Skipped");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < catalog->skipped->len; i++) {
-		LvfsCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, i);
+		CabinetCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, i);
 		json_builder_begin_object(builder);
-		cabinet_json_add_string(builder, "Version", skipped->version);
-		cabinet_json_add_string(builder, "Reason", skipped->reason);
+		tool_json_add_string(builder, "Version", skipped->version);
+		tool_json_add_string(builder, "Reason", skipped->reason);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
 	json_builder_set_member_name(builder, "Changed");
 	json_builder_add_boolean_value(builder, changed);
 	json_builder_end_object(builder);
-	cabinet_json_print(builder);
+	tool_json_print(builder);
 }
 
 /* they are sorted by reason */
 static void
-cabinet_print_skipped(const LvfsCatalog *catalog)
+tool_print_skipped(const CabinetCatalog *catalog)
 {
 	const gchar *reason = NULL;
 
 	for (guint i = 0; i < catalog->skipped->len; i++) {
-		LvfsCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, i);
+		CabinetCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, i);
 		if (g_strcmp0(reason, skipped->reason) == 0)
 			g_print(", %s", skipped->version);
 		else
@@ -206,11 +206,11 @@ cabinet_print_skipped(const LvfsCatalog *catalog)
 }
 
 static void
-cabinet_print_text(const LvfsCatalog *catalog, GPtrArray *results, gboolean changed)
+tool_print_text(const CabinetCatalog *catalog, GPtrArray *results, gboolean changed)
 {
 	for (guint i = 0; i < results->len; i++) {
-		CabinetResult *result = g_ptr_array_index(results, i);
-		g_autofree gchar *svn = lvfs_release_get_svn_str(result->release);
+		ToolResult *result = g_ptr_array_index(results, i);
+		g_autofree gchar *svn = cabinet_release_get_svn_str(result->release);
 		for (guint j = 0; j < result->release->warnings->len; j++) {
 			g_printerr("warning: %s\n",
 				   (const gchar *)g_ptr_array_index(result->release->warnings, j));
@@ -221,30 +221,30 @@ cabinet_print_text(const LvfsCatalog *catalog, GPtrArray *results, gboolean chan
 			result->release->date,
 			svn);
 	}
-	cabinet_print_skipped(catalog);
+	tool_print_skipped(catalog);
 	if (!changed)
 		g_print("nothing has changed\n");
 }
 
 static void
-cabinet_print(const CabinetOptions *options,
-	      const LvfsCatalog *catalog,
-	      GPtrArray *results,
-	      gboolean changed)
+tool_print(const ToolOptions *options,
+	   const CabinetCatalog *catalog,
+	   GPtrArray *results,
+	   gboolean changed)
 {
-	cabinet_hide_progress(options);
+	tool_hide_progress(options);
 	if (options->json)
-		cabinet_print_json(catalog, results, changed);
+		tool_print_json(catalog, results, changed);
 	else
-		cabinet_print_text(catalog, results, changed);
+		tool_print_text(catalog, results, changed);
 }
 
 static void
-cabinet_print_error(const CabinetOptions *options, const GError *error)
+tool_print_error(const ToolOptions *options, const GError *error)
 {
 	g_autoptr(JsonBuilder) builder = NULL;
 
-	cabinet_hide_progress(options);
+	tool_hide_progress(options);
 	if (!options->json) {
 		g_printerr("%s\n", error->message);
 		return;
@@ -255,10 +255,10 @@ cabinet_print_error(const CabinetOptions *options, const GError *error)
 	json_builder_begin_object(builder);
 	json_builder_set_member_name(builder, "Error");
 	json_builder_begin_object(builder);
-	cabinet_json_add_string(builder, "Message", error->message);
+	tool_json_add_string(builder, "Message", error->message);
 	json_builder_end_object(builder);
 	json_builder_end_object(builder);
-	cabinet_json_print(builder);
+	tool_json_print(builder);
 }
 
 /*
@@ -266,7 +266,7 @@ cabinet_print_error(const CabinetOptions *options, const GError *error)
  */
 
 static gboolean
-cabinet_parse_header_version(const gchar *text, FuTdxBlobVersion *blob_version, GError **error)
+tool_parse_header_version(const gchar *text, FuTdxBlobVersion *blob_version, GError **error)
 {
 	guint64 value = 0;
 
@@ -283,46 +283,46 @@ cabinet_parse_header_version(const gchar *text, FuTdxBlobVersion *blob_version, 
 	return FALSE;
 }
 
-static LvfsQuirks *
-cabinet_load_quirks(const CabinetOptions *options, GError **error)
+static CabinetQuirks *
+tool_load_quirks(const ToolOptions *options, GError **error)
 {
-	g_autoptr(LvfsQuirks) quirks = lvfs_quirks_new();
+	g_autoptr(CabinetQuirks) quirks = cabinet_quirks_new();
 
 	if (options->quirks == NULL) {
-		if (!lvfs_quirks_load_installed(quirks, error))
+		if (!cabinet_quirks_load_installed(quirks, error))
 			return NULL;
 		return g_steal_pointer(&quirks);
 	}
 	for (guint i = 0; options->quirks[i] != NULL; i++) {
-		if (!lvfs_quirks_load(quirks, options->quirks[i], error))
+		if (!cabinet_quirks_load(quirks, options->quirks[i], error))
 			return NULL;
 	}
 	return g_steal_pointer(&quirks);
 }
 
-static LvfsCatalog *
-cabinet_load_catalog(const CabinetOptions *options, gchar **sources, GError **error)
+static CabinetCatalog *
+tool_load_catalog(const ToolOptions *options, gchar **sources, GError **error)
 {
-	LvfsCatalogOptions catalog_options = {.map_fn = options->map_fn,
-					      .release_version = options->release_version,
-					      .strict = options->strict,
-					      .progress = cabinet_show_progress,
-					      .user_data = (gpointer)options};
-	g_autoptr(LvfsCatalog) catalog = NULL;
-	g_autoptr(LvfsQuirks) quirks = NULL;
+	CabinetCatalogOptions catalog_options = {.map_fn = options->map_fn,
+						 .release_version = options->release_version,
+						 .strict = options->strict,
+						 .progress = tool_show_progress,
+						 .user_data = (gpointer)options};
+	g_autoptr(CabinetCatalog) catalog = NULL;
+	g_autoptr(CabinetQuirks) quirks = NULL;
 
-	if (!cabinet_parse_header_version(options->header_version,
-					  &catalog_options.blob_version,
-					  error))
+	if (!tool_parse_header_version(options->header_version,
+				       &catalog_options.blob_version,
+				       error))
 		return NULL;
-	quirks = cabinet_load_quirks(options, error);
+	quirks = tool_load_quirks(options, error);
 	if (quirks == NULL)
 		return NULL;
-	catalog = lvfs_catalog_load(sources, quirks, &catalog_options, error);
+	catalog = cabinet_catalog_load(sources, quirks, &catalog_options, error);
 	if (catalog == NULL)
 		return NULL;
 	if (catalog->releases->len == 0) {
-		LvfsCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, 0);
+		CabinetCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, 0);
 		g_set_error(
 		    error,
 		    FWUPD_ERROR,
@@ -337,7 +337,7 @@ cabinet_load_catalog(const CabinetOptions *options, gchar **sources, GError **er
 }
 
 static gboolean
-cabinet_load_signer(const CabinetOptions *options, LvfsSigner **signer, GError **error)
+tool_load_signer(const ToolOptions *options, CabinetSigner **signer, GError **error)
 {
 	if (options->certificate_fn == NULL && options->key_fn == NULL)
 		return TRUE;
@@ -348,12 +348,12 @@ cabinet_load_signer(const CabinetOptions *options, LvfsSigner **signer, GError *
 				    "to sign takes both --certificate and --key");
 		return FALSE;
 	}
-	*signer = lvfs_signer_new(options->certificate_fn, options->key_fn, error);
+	*signer = cabinet_signer_new(options->certificate_fn, options->key_fn, error);
 	return *signer != NULL;
 }
 
 static void
-cabinet_get_metainfo_options(const CabinetOptions *options, LvfsMetainfoOptions *metainfo_options)
+tool_get_metainfo_options(const ToolOptions *options, CabinetMetainfoOptions *metainfo_options)
 {
 	metainfo_options->strict = options->strict;
 	metainfo_options->urgency = options->urgency;
@@ -367,62 +367,59 @@ cabinet_get_metainfo_options(const CabinetOptions *options, LvfsMetainfoOptions 
  */
 
 static gboolean
-cabinet_build_one(const CabinetOptions *options,
-		  LvfsOutput *output,
-		  const LvfsRelease *release,
-		  const LvfsSigner *signer,
-		  GPtrArray *results,
-		  GError **error)
+tool_build_one(const ToolOptions *options,
+	       CabinetOutput *output,
+	       const CabinetRelease *release,
+	       const CabinetSigner *signer,
+	       GPtrArray *results,
+	       GError **error)
 {
-	LvfsMetainfoOptions metainfo_options = {0};
+	CabinetMetainfoOptions metainfo_options = {0};
 	g_autofree gchar *filename = NULL;
 	g_autofree gchar *name = g_strdup_printf("tdx-module-%s.cab", release->version);
 	g_autofree gchar *sha256 = NULL;
 	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(LvfsCabinet) cabinet = NULL;
+	g_autoptr(CabinetArchive) cabinet = NULL;
 
-	cabinet_get_metainfo_options(options, &metainfo_options);
-	cabinet = lvfs_cabinet_new(release, &metainfo_options, error);
+	tool_get_metainfo_options(options, &metainfo_options);
+	cabinet = cabinet_archive_new(release, &metainfo_options, error);
 	if (cabinet == NULL)
 		return FALSE;
-	blob = lvfs_cabinet_write(cabinet, signer, error);
+	blob = cabinet_archive_write(cabinet, signer, error);
 	if (blob == NULL)
 		return FALSE;
 	sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
 	filename = g_canonicalize_filename(options->output, NULL);
-	cabinet_add_result(results, release, g_build_filename(filename, name, NULL), sha256);
-	return lvfs_output_write(output, name, blob, error);
+	tool_add_result(results, release, g_build_filename(filename, name, NULL), sha256);
+	return cabinet_output_write(output, name, blob, error);
 }
 
 static gboolean
-cabinet_build(const CabinetOptions *options, gchar **args, GError **error)
+tool_build(const ToolOptions *options, gchar **args, GError **error)
 {
 	g_autoptr(GPtrArray) results =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_result_free);
-	g_autoptr(LvfsCatalog) catalog = NULL;
-	g_autoptr(LvfsOutput) output = NULL;
-	g_autoptr(LvfsSigner) signer = NULL;
+	    g_ptr_array_new_with_free_func((GDestroyNotify)tool_result_free);
+	g_autoptr(CabinetCatalog) catalog = NULL;
+	g_autoptr(CabinetOutput) output = NULL;
+	g_autoptr(CabinetSigner) signer = NULL;
 
-	if (!cabinet_load_signer(options, &signer, error))
+	if (!tool_load_signer(options, &signer, error))
 		return FALSE;
-	catalog = cabinet_load_catalog(options, args, error);
+	catalog = tool_load_catalog(options, args, error);
 	if (catalog == NULL)
 		return FALSE;
-	output = lvfs_output_new(options->output, error);
+	output = cabinet_output_new(options->output, error);
 	if (output == NULL)
 		return FALSE;
 	for (guint i = 0; i < catalog->releases->len; i++) {
-		LvfsRelease *release = g_ptr_array_index(catalog->releases, i);
-		cabinet_show_progress(i,
-				      catalog->releases->len,
-				      release->source,
-				      (gpointer)options);
-		if (!cabinet_build_one(options, output, release, signer, results, error))
+		CabinetRelease *release = g_ptr_array_index(catalog->releases, i);
+		tool_show_progress(i, catalog->releases->len, release->source, (gpointer)options);
+		if (!tool_build_one(options, output, release, signer, results, error))
 			return FALSE;
 	}
-	if (!lvfs_output_publish_files(output, error))
+	if (!cabinet_output_publish_files(output, error))
 		return FALSE;
-	cabinet_print(options, catalog, results, TRUE);
+	tool_print(options, catalog, results, TRUE);
 	return TRUE;
 }
 
@@ -431,53 +428,50 @@ cabinet_build(const CabinetOptions *options, gchar **args, GError **error)
  */
 
 static gboolean
-cabinet_mirror_publish(const CabinetOptions *options,
-		       LvfsMirror *mirror,
-		       const LvfsCatalog *catalog,
-		       GError **error)
+tool_mirror_publish(const ToolOptions *options,
+		    CabinetMirror *mirror,
+		    const CabinetCatalog *catalog,
+		    GError **error)
 {
-	LvfsMetainfoOptions metainfo_options = {0};
+	CabinetMetainfoOptions metainfo_options = {0};
 	gboolean changed = FALSE;
 	g_autoptr(GPtrArray) entries =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)lvfs_mirror_entry_free);
+	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_mirror_entry_free);
 	g_autoptr(GPtrArray) results =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_result_free);
-	g_autoptr(LvfsOutput) output = lvfs_output_new(mirror->path, error);
+	    g_ptr_array_new_with_free_func((GDestroyNotify)tool_result_free);
+	g_autoptr(CabinetOutput) output = cabinet_output_new(mirror->path, error);
 
 	if (output == NULL)
 		return FALSE;
-	cabinet_get_metainfo_options(options, &metainfo_options);
+	tool_get_metainfo_options(options, &metainfo_options);
 	for (guint i = 0; i < catalog->releases->len; i++) {
-		LvfsRelease *release = g_ptr_array_index(catalog->releases, i);
-		LvfsMirrorEntry *entry;
+		CabinetRelease *release = g_ptr_array_index(catalog->releases, i);
+		CabinetMirrorEntry *entry;
 
-		cabinet_show_progress(i,
-				      catalog->releases->len,
-				      release->source,
-				      (gpointer)options);
-		entry = lvfs_mirror_add(mirror, output, release, &metainfo_options, error);
+		tool_show_progress(i, catalog->releases->len, release->source, (gpointer)options);
+		entry = cabinet_mirror_add(mirror, output, release, &metainfo_options, error);
 		if (entry == NULL)
 			return FALSE;
 		g_ptr_array_add(entries, entry);
-		cabinet_add_result(results,
-				   release,
-				   g_build_filename(mirror->path, "current", entry->filename, NULL),
-				   entry->sha256);
+		tool_add_result(results,
+				release,
+				g_build_filename(mirror->path, "current", entry->filename, NULL),
+				entry->sha256);
 	}
-	if (!lvfs_mirror_publish(mirror, output, entries, &changed, error))
+	if (!cabinet_mirror_publish(mirror, output, entries, &changed, error))
 		return FALSE;
-	cabinet_print(options, catalog, results, changed);
+	tool_print(options, catalog, results, changed);
 	return TRUE;
 }
 
 static gboolean
-cabinet_mirror(const CabinetOptions *options, gchar **args, GError **error)
+tool_mirror(const ToolOptions *options, gchar **args, GError **error)
 {
-	g_autoptr(LvfsCatalog) catalog = NULL;
-	g_autoptr(LvfsMirror) mirror = NULL;
-	g_autoptr(LvfsSigner) signer = NULL;
+	g_autoptr(CabinetCatalog) catalog = NULL;
+	g_autoptr(CabinetMirror) mirror = NULL;
+	g_autoptr(CabinetSigner) signer = NULL;
 
-	if (!cabinet_load_signer(options, &signer, error))
+	if (!tool_load_signer(options, &signer, error))
 		return FALSE;
 	if (signer == NULL) {
 		g_set_error_literal(error,
@@ -486,13 +480,13 @@ cabinet_mirror(const CabinetOptions *options, gchar **args, GError **error)
 				    "a mirror has to be signed, so give --certificate and --key");
 		return FALSE;
 	}
-	catalog = cabinet_load_catalog(options, args + 1, error);
+	catalog = tool_load_catalog(options, args + 1, error);
 	if (catalog == NULL)
 		return FALSE;
-	mirror = lvfs_mirror_new(args[0], options->base_uri, signer, error);
+	mirror = cabinet_mirror_new(args[0], options->base_uri, signer, error);
 	if (mirror == NULL)
 		return FALSE;
-	return cabinet_mirror_publish(options, mirror, catalog, error);
+	return tool_mirror_publish(options, mirror, catalog, error);
 }
 
 /*
@@ -500,7 +494,7 @@ cabinet_mirror(const CabinetOptions *options, gchar **args, GError **error)
  */
 
 static gboolean
-cabinet_parse_options(CabinetOptions *options, gint *argc, gchar ***argv, GError **error)
+tool_parse_options(ToolOptions *options, gint *argc, gchar ***argv, GError **error)
 {
 	const GOptionEntry entries[] = {
 	    {"map",
@@ -611,14 +605,14 @@ cabinet_parse_options(CabinetOptions *options, gint *argc, gchar ***argv, GError
 }
 
 static void
-cabinet_set_default(gchar **option, const gchar *value)
+tool_set_default(gchar **option, const gchar *value)
 {
 	if (*option == NULL)
 		*option = g_strdup(value);
 }
 
 static gboolean
-cabinet_normalize_base_uri(CabinetOptions *options, GError **error)
+tool_normalize_base_uri(ToolOptions *options, GError **error)
 {
 	if (options->base_uri == NULL)
 		return TRUE;
@@ -635,28 +629,28 @@ cabinet_normalize_base_uri(CabinetOptions *options, GError **error)
 }
 
 static gboolean
-cabinet_check_options(CabinetOptions *options, GError **error)
+tool_check_options(ToolOptions *options, GError **error)
 {
-	LvfsMetainfoOptions metainfo_options = {0};
+	CabinetMetainfoOptions metainfo_options = {0};
 
-	cabinet_set_default(&options->header_version, "0x200");
-	cabinet_set_default(&options->urgency, "medium");
-	cabinet_set_default(&options->fwupd_version, "2.0.20");
-	cabinet_set_default(&options->output, ".");
-	cabinet_get_metainfo_options(options, &metainfo_options);
-	return lvfs_metainfo_check_options(&metainfo_options, error) &&
-	       cabinet_normalize_base_uri(options, error);
+	tool_set_default(&options->header_version, "0x200");
+	tool_set_default(&options->urgency, "medium");
+	tool_set_default(&options->fwupd_version, "2.0.20");
+	tool_set_default(&options->output, ".");
+	tool_get_metainfo_options(options, &metainfo_options);
+	return cabinet_metainfo_check_options(&metainfo_options, error) &&
+	       tool_normalize_base_uri(options, error);
 }
 
 static gboolean
-cabinet_run(CabinetOptions *options, gchar **args, guint n_args, GError **error)
+tool_run(ToolOptions *options, gchar **args, guint n_args, GError **error)
 {
-	if (!cabinet_check_options(options, error))
+	if (!tool_check_options(options, error))
 		return FALSE;
 	if (n_args >= 3 && g_strcmp0(args[1], "build") == 0)
-		return cabinet_build(options, args + 2, error);
+		return tool_build(options, args + 2, error);
 	if (n_args >= 4 && g_strcmp0(args[1], "mirror") == 0)
-		return cabinet_mirror(options, args + 2, error);
+		return tool_mirror(options, args + 2, error);
 	g_set_error(error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_INVALID_DATA,
@@ -669,20 +663,20 @@ cabinet_run(CabinetOptions *options, gchar **args, guint n_args, GError **error)
 int
 main(int argc, char **argv)
 {
-	g_auto(CabinetOptions) options = {0};
+	g_auto(ToolOptions) options = {0};
 	g_autoptr(GError) error = NULL;
 
 	setlocale(LC_ALL, "");
-	if (!cabinet_parse_options(&options, &argc, &argv, &error)) {
-		cabinet_print_error(&options, error);
+	if (!tool_parse_options(&options, &argc, &argv, &error)) {
+		tool_print_error(&options, error);
 		return EXIT_FAILURE;
 	}
 	if (options.version) {
 		g_print("tdx-module-cabinet %s\n", TOOL_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (!cabinet_run(&options, argv, argc, &error)) {
-		cabinet_print_error(&options, error);
+	if (!tool_run(&options, argv, argc, &error)) {
+		tool_print_error(&options, error);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

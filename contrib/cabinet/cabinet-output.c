@@ -10,10 +10,10 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-#include "lvfs-output.h"
+#include "cabinet-output.h"
 
 static gboolean
-lvfs_output_set_error(const gchar *what, const gchar *path, gint err, GError **error)
+cabinet_output_set_error(const gchar *what, const gchar *path, gint err, GError **error)
 {
 	g_set_error(error,
 		    FWUPD_ERROR,
@@ -26,29 +26,29 @@ lvfs_output_set_error(const gchar *what, const gchar *path, gint err, GError **e
 }
 
 /**
- * lvfs_output_new:
+ * cabinet_output_new:
  * @parent: the folder that the files are for; it is made if there is none
  * @error: (nullable): optional return location for an error
  *
  * Makes a folder for files that are not complete.
  *
- * Returns: (transfer full): a #LvfsOutput; when it is freed, what was not published is removed
+ * Returns: (transfer full): a #CabinetOutput; when it is freed, what was not published is removed
  **/
-LvfsOutput *
-lvfs_output_new(const gchar *parent, GError **error)
+CabinetOutput *
+cabinet_output_new(const gchar *parent, GError **error)
 {
-	g_autofree gchar *path = g_build_filename(parent, LVFS_OUTPUT_PREFIX "XXXXXX", NULL);
-	LvfsOutput *self;
+	g_autofree gchar *path = g_build_filename(parent, CABINET_OUTPUT_PREFIX "XXXXXX", NULL);
+	CabinetOutput *self;
 
 	if (g_mkdir_with_parents(parent, 0755) != 0) {
-		lvfs_output_set_error("make the folder", parent, errno, error);
+		cabinet_output_set_error("make the folder", parent, errno, error);
 		return NULL;
 	}
 	if (g_mkdtemp_full(path, 0755) == NULL) {
-		lvfs_output_set_error("make a folder in", parent, errno, error);
+		cabinet_output_set_error("make a folder in", parent, errno, error);
 		return NULL;
 	}
-	self = g_new0(LvfsOutput, 1);
+	self = g_new0(CabinetOutput, 1);
 	self->parent = g_strdup(parent);
 	self->path = g_steal_pointer(&path);
 	self->names = g_ptr_array_new_with_free_func(g_free);
@@ -56,13 +56,13 @@ lvfs_output_new(const gchar *parent, GError **error)
 }
 
 /**
- * lvfs_output_remove_folder:
+ * cabinet_output_remove_folder:
  * @path: a folder that has only files
  *
  * Removes a folder with its files, if that is possible.
  **/
 void
-lvfs_output_remove_folder(const gchar *path)
+cabinet_output_remove_folder(const gchar *path)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
@@ -75,10 +75,10 @@ lvfs_output_remove_folder(const gchar *path)
 }
 
 void
-lvfs_output_free(LvfsOutput *self)
+cabinet_output_free(CabinetOutput *self)
 {
 	if (self->path != NULL)
-		lvfs_output_remove_folder(self->path);
+		cabinet_output_remove_folder(self->path);
 	g_free(self->parent);
 	g_free(self->path);
 	g_ptr_array_unref(self->names);
@@ -86,8 +86,8 @@ lvfs_output_free(LvfsOutput *self)
 }
 
 /**
- * lvfs_output_write:
- * @self: a #LvfsOutput
+ * cabinet_output_write:
+ * @self: a #CabinetOutput
  * @name: of the file
  * @blob: its contents
  * @error: (nullable): optional return location for an error
@@ -97,7 +97,7 @@ lvfs_output_free(LvfsOutput *self)
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_output_write(LvfsOutput *self, const gchar *name, GBytes *blob, GError **error)
+cabinet_output_write(CabinetOutput *self, const gchar *name, GBytes *blob, GError **error)
 {
 	g_autofree gchar *filename = g_build_filename(self->path, name, NULL);
 
@@ -113,8 +113,8 @@ lvfs_output_write(LvfsOutput *self, const gchar *name, GBytes *blob, GError **er
 }
 
 /**
- * lvfs_output_link:
- * @self: a #LvfsOutput
+ * cabinet_output_link:
+ * @self: a #CabinetOutput
  * @name: of the file
  * @folder: where it is already
  * @error: (nullable): optional return location for an error
@@ -124,20 +124,20 @@ lvfs_output_write(LvfsOutput *self, const gchar *name, GBytes *blob, GError **er
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_output_link(LvfsOutput *self, const gchar *name, const gchar *folder, GError **error)
+cabinet_output_link(CabinetOutput *self, const gchar *name, const gchar *folder, GError **error)
 {
 	g_autofree gchar *source = g_build_filename(folder, name, NULL);
 	g_autofree gchar *target = g_build_filename(self->path, name, NULL);
 
 	if (link(source, target) != 0)
-		return lvfs_output_set_error("link", source, errno, error);
+		return cabinet_output_set_error("link", source, errno, error);
 	g_ptr_array_add(self->names, g_strdup(name));
 	return TRUE;
 }
 
 /**
- * lvfs_output_publish_files:
- * @self: a #LvfsOutput
+ * cabinet_output_publish_files:
+ * @self: a #CabinetOutput
  * @error: (nullable): optional return location for an error
  *
  * Moves the files to where they belong; each replaces an older one at once.
@@ -145,21 +145,21 @@ lvfs_output_link(LvfsOutput *self, const gchar *name, const gchar *folder, GErro
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_output_publish_files(LvfsOutput *self, GError **error)
+cabinet_output_publish_files(CabinetOutput *self, GError **error)
 {
 	for (guint i = 0; i < self->names->len; i++) {
 		const gchar *name = g_ptr_array_index(self->names, i);
 		g_autofree gchar *source = g_build_filename(self->path, name, NULL);
 		g_autofree gchar *target = g_build_filename(self->parent, name, NULL);
 		if (g_rename(source, target) != 0)
-			return lvfs_output_set_error("replace", target, errno, error);
+			return cabinet_output_set_error("replace", target, errno, error);
 	}
 	return TRUE;
 }
 
 /**
- * lvfs_output_publish_folder:
- * @self: a #LvfsOutput
+ * cabinet_output_publish_folder:
+ * @self: a #CabinetOutput
  * @name: of the folder
  * @error: (nullable): optional return location for an error
  *
@@ -168,12 +168,12 @@ lvfs_output_publish_files(LvfsOutput *self, GError **error)
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_output_publish_folder(LvfsOutput *self, const gchar *name, GError **error)
+cabinet_output_publish_folder(CabinetOutput *self, const gchar *name, GError **error)
 {
 	g_autofree gchar *target = g_build_filename(self->parent, name, NULL);
 
 	if (g_rename(self->path, target) != 0)
-		return lvfs_output_set_error("make", target, errno, error);
+		return cabinet_output_set_error("make", target, errno, error);
 	g_clear_pointer(&self->path, g_free);
 	return TRUE;
 }

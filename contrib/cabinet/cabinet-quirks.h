@@ -9,7 +9,7 @@
 #include <fwupdplugin.h>
 
 /**
- * LvfsQuirks:
+ * CabinetQuirks:
  * @signers: (element-type utf8): SHA-384 of each trusted modulus, as 96 hexadecimal digits
  * @versions: (element-type utf8 utf8): version of each release that is known, by its MRSEAM
  *
@@ -18,17 +18,18 @@
 typedef struct {
 	GPtrArray *signers;
 	GHashTable *versions;
-} LvfsQuirks;
+} CabinetQuirks;
 
-LvfsQuirks *
-lvfs_quirks_new(void);
+CabinetQuirks *
+cabinet_quirks_new(void);
 void
-lvfs_quirks_free(LvfsQuirks *self);
+cabinet_quirks_free(CabinetQuirks *self);
 gboolean
-lvfs_quirks_load(LvfsQuirks *self, const gchar *filename, GError **error) G_GNUC_WARN_UNUSED_RESULT
-    G_GNUC_NON_NULL(1, 2);
+cabinet_quirks_load(CabinetQuirks *self,
+		    const gchar *filename,
+		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gboolean
-lvfs_quirks_load_installed(LvfsQuirks *self, GError **error) G_GNUC_WARN_UNUSED_RESULT
+cabinet_quirks_load_installed(CabinetQuirks *self, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LvfsQuirks, lvfs_quirks_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetQuirks, cabinet_quirks_free)

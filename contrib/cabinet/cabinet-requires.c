@@ -6,8 +6,8 @@
 
 #include "config.h"
 
+#include "cabinet-requires.h"
 #include "fu-tdx-common.h"
-#include "lvfs-requires.h"
 
 /*
  * What the map says in the words of fwupd. All requirements of a component have to hold, so what is
@@ -16,10 +16,10 @@
  * meets it.
  */
 
-#define LVFS_REQUIRES_NEVER "65535.0.0"
+#define CABINET_REQUIRES_NEVER "65535.0.0"
 
 static void
-lvfs_requires_add_firmware(XbBuilderNode *requires, const gchar *guid, const gchar *version)
+cabinet_requires_add_firmware(XbBuilderNode *requires, const gchar *guid, const gchar *version)
 {
 	xb_builder_node_insert_text(requires,
 				    "firmware",
@@ -33,7 +33,7 @@ lvfs_requires_add_firmware(XbBuilderNode *requires, const gchar *guid, const gch
 
 /* of its own series the P-SEAMLDR must not be older than the one in the map */
 static gboolean
-lvfs_requires_add_seamldr(XbBuilderNode *requires, const LvfsRelease *release, GError **error)
+cabinet_requires_add_seamldr(XbBuilderNode *requires, const CabinetRelease *release, GError **error)
 {
 	g_autofree gchar *guid = fwupd_guid_hash_string("TDX\\SEAMLDR");
 	g_autoptr(GString) str = g_string_new(NULL);
@@ -45,14 +45,14 @@ lvfs_requires_add_seamldr(XbBuilderNode *requires, const LvfsRelease *release, G
 			return FALSE;
 		g_string_append_printf(str, "%s.*=%s|", series, version);
 	}
-	g_string_append(str, LVFS_REQUIRES_NEVER);
-	lvfs_requires_add_firmware(requires, guid, str->str);
+	g_string_append(str, CABINET_REQUIRES_NEVER);
+	cabinet_requires_add_firmware(requires, guid, str->str);
 	return TRUE;
 }
 
 /* a GUID of the exact version would not do: fwupd looks for it before the device is in its list */
 static void
-lvfs_requires_add_strict(XbBuilderNode *requires, const LvfsRelease *release)
+cabinet_requires_add_strict(XbBuilderNode *requires, const CabinetRelease *release)
 {
 	g_autoptr(GString) str = g_string_new(NULL);
 
@@ -60,12 +60,12 @@ lvfs_requires_add_strict(XbBuilderNode *requires, const LvfsRelease *release)
 		const gchar *version = g_ptr_array_index(release->map->strict_from, i);
 		g_string_append_printf(str, "%s=%s|", version, version);
 	}
-	g_string_append(str, LVFS_REQUIRES_NEVER);
-	lvfs_requires_add_firmware(requires, NULL, str->str);
+	g_string_append(str, CABINET_REQUIRES_NEVER);
+	cabinet_requires_add_firmware(requires, NULL, str->str);
 }
 
 /**
- * lvfs_requires_build:
+ * cabinet_requires_build:
  * @requires: the node of that name
  * @release: what is published
  * @options: what the publisher decides
@@ -78,10 +78,10 @@ lvfs_requires_add_strict(XbBuilderNode *requires, const LvfsRelease *release)
  * Returns: %TRUE for success
  **/
 gboolean
-lvfs_requires_build(XbBuilderNode *requires,
-		    const LvfsRelease *release,
-		    const LvfsMetainfoOptions *options,
-		    GError **error)
+cabinet_requires_build(XbBuilderNode *requires,
+		       const CabinetRelease *release,
+		       const CabinetMetainfoOptions *options,
+		       GError **error)
 {
 	xb_builder_node_insert_text(requires,
 				    "id",
@@ -93,10 +93,10 @@ lvfs_requires_build(XbBuilderNode *requires,
 				    NULL);
 	/* fwupd wants to be told that there are patterns */
 	xb_builder_node_insert_text(requires, "client", "id-requirement-glob", NULL);
-	lvfs_requires_add_firmware(requires, NULL, release->map->min_version);
-	if (!lvfs_requires_add_seamldr(requires, release, error))
+	cabinet_requires_add_firmware(requires, NULL, release->map->min_version);
+	if (!cabinet_requires_add_seamldr(requires, release, error))
 		return FALSE;
 	if (options->strict)
-		lvfs_requires_add_strict(requires, release);
+		cabinet_requires_add_strict(requires, release);
 	return TRUE;
 }

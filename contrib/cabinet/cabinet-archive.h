@@ -1,0 +1,41 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "cabinet-metainfo.h"
+#include "cabinet-signer.h"
+
+/**
+ * CabinetArchive:
+ * @files: (element-type CabinetArchiveFile): the metainfo for each CPU, and the image
+ * @date: of all of them
+ *
+ * What is in a cabinet, besides signatures.
+ **/
+typedef struct {
+	GPtrArray *files;
+	gchar *date;
+} CabinetArchive;
+
+CabinetArchive *
+cabinet_archive_new(const CabinetRelease *release,
+		    const CabinetMetainfoOptions *options,
+		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+void
+cabinet_archive_free(CabinetArchive *self);
+GBytes *
+cabinet_archive_write(const CabinetArchive *self,
+		      const CabinetSigner *signer,
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
+gchar *
+cabinet_archive_get_key(const CabinetArchive *self, const CabinetSigner *signer)
+    G_GNUC_NON_NULL(1, 2);
+gboolean
+cabinet_archive_matches(const CabinetArchive *self, const CabinetSigner *signer, GBytes *blob)
+    G_GNUC_NON_NULL(1, 2, 3);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetArchive, cabinet_archive_free)

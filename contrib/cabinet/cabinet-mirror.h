@@ -1,0 +1,73 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "cabinet-metainfo.h"
+#include "cabinet-output.h"
+#include "cabinet-signer.h"
+
+/**
+ * CabinetMirror:
+ * @path: the folder that is served
+ * @current: (nullable): what is served now: a folder in @path
+ * @lock: an open file, so that there is one writer
+ * @base_uri: (nullable): where clients see `current`, or %NULL if in the file system
+ * @signer: who signs
+ *
+ * A remote for fwupd. Each edition of it is a folder of its own, and `current` is a link to the
+ * newest, so that metadata and cabinets change at the same moment.
+ **/
+typedef struct {
+	gchar *path;
+	gchar *current;
+	gint lock;
+	gchar *base_uri;
+	const CabinetSigner *signer;
+} CabinetMirror;
+
+/**
+ * CabinetMirrorEntry:
+ * @release: what is published
+ * @filename: of the cabinet, below `current`
+ * @sha256: of the cabinet
+ * @components: (element-type XbBuilderNode): the release in the metadata, for each CPU
+ * @kept: if the cabinet is the one that was there before
+ *
+ * A release in the mirror.
+ **/
+typedef struct {
+	const CabinetRelease *release;
+	gchar *filename;
+	gchar *sha256;
+	GPtrArray *components;
+	gboolean kept;
+} CabinetMirrorEntry;
+
+CabinetMirror *
+cabinet_mirror_new(const gchar *path,
+		   const gchar *base_uri,
+		   const CabinetSigner *signer,
+		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3);
+void
+cabinet_mirror_free(CabinetMirror *self);
+void
+cabinet_mirror_entry_free(CabinetMirrorEntry *entry);
+CabinetMirrorEntry *
+cabinet_mirror_add(CabinetMirror *self,
+		   CabinetOutput *output,
+		   const CabinetRelease *release,
+		   const CabinetMetainfoOptions *options,
+		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
+gboolean
+cabinet_mirror_publish(CabinetMirror *self,
+		       CabinetOutput *output,
+		       GPtrArray *entries,
+		       gboolean *changed,
+		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetMirror, cabinet_mirror_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetMirrorEntry, cabinet_mirror_entry_free)

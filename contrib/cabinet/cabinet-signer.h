@@ -1,0 +1,44 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+#include <jcat.h>
+
+/**
+ * CabinetSigner:
+ * @certificate: as PEM
+ * @key: as PEM
+ *
+ * Whoever vouches for what is published.
+ **/
+typedef struct {
+	GBytes *certificate;
+	GBytes *key;
+} CabinetSigner;
+
+CabinetSigner *
+cabinet_signer_new(const gchar *certificate_fn,
+		   const gchar *key_fn,
+		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+void
+cabinet_signer_free(CabinetSigner *self);
+gboolean
+cabinet_signer_sign(const CabinetSigner *self,
+		    JcatFile *jcat_file,
+		    const gchar *id,
+		    GBytes *blob,
+		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
+gboolean
+cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
+    G_GNUC_NON_NULL(1, 2, 3, 4);
+GBytes *
+cabinet_signer_export(JcatFile *jcat_file, GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetSigner, cabinet_signer_free)
