@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 from cabinet import BUILD, run
 from testbed import Testbed, TestbedCase, main, start
 
-PROGRAM = BUILD / "contrib/systemd/tdx-module-reapply"
+PROGRAM = BUILD / "contrib/reapply/tdx-module-reapply"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 BIOS = "1.5.06"
 NEW = "1.5.16"
