@@ -6,4 +6,4 @@
 set -eu
 cd "$(dirname "$0")/.."
 contrib/setup.sh build
-exec /usr/bin/python3 -B contrib/demo/demo.py
+PYTHONPATH=$PWD/data/tests exec /usr/bin/python3 -B contrib/demo/demo.py

@@ -5,16 +5,9 @@
 
 import re
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data/tests"))
-
-from cabinet import real_images  # pylint: disable=wrong-import-position
-from testbed import (  # pylint: disable=wrong-import-position
-    Testbed,
-    enter_namespace,
-    skip_reason,
-)
+from tdxtest.images import real_images
+from tdxtest.testbed import Testbed, enter_namespace, skip_reason
 
 
 def show(bed: Testbed, title: str, *args: str, expect: str) -> None:

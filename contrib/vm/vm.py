@@ -18,9 +18,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data/tests"))
-
-from cabinet import (  # pylint: disable=wrong-import-position
+from tdxtest.images import (
     BUILD,
     SOURCE,
     make_cabinet,
@@ -53,9 +51,11 @@ class GuestPanic(GuestFailure):
 
 def make_files(folder: Path) -> None:
     """Collects the tests, the driver, and cabinets with images of ours and of Intel's."""
-    for path in [*HERE.glob("guest/*.py"), SOURCE / "data/tests/tap.py"]:
+    for path in HERE.glob("guest/*.py"):
         shutil.copy(path, folder)
-    shutil.copy(SOURCE / "data/tests/client.py", folder)
+    (folder / "tdxtest").mkdir()
+    for name in ["__init__.py", "fwupdmgr.py", "tap.py"]:
+        shutil.copy(SOURCE / "data/tests/tdxtest" / name, folder / "tdxtest")
     shutil.copy(BUILD / "vm/tdx-host.ko", folder)
     fms = ["806F0", "C06F0", "A06F0"]
     image = make_image(folder / "made-1.5.16.bin", "--header-v1")
@@ -73,7 +73,13 @@ def make_files(folder: Path) -> None:
 def add_files(disk: Path, folder: Path) -> None:
     """Not as a second disk: the kernel finds them in any order, and boots from the wrong one."""
     commands = folder.parent / "commands"
-    lines = ["cd /test", *[f"write {path} {path.name}" for path in sorted(folder.iterdir())]]
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        target = Path("/test") / path.relative_to(folder)
+        if path.is_dir():
+            lines.append(f"mkdir {target}")
+        else:
+            lines += [f"cd {target.parent}", f"write {path} {path.name}"]
     commands.write_text("\n".join(lines), encoding="utf-8")
     command = ["debugfs", "-w", "-f", str(commands), str(disk)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

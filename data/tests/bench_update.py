@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from cabinet import BUILD, SOURCE, clean_env, make_image, signer_of
-from testbed import MockHost, enter_namespace, skip_reason
+from tdxtest.images import BUILD, SOURCE, clean_env, make_image, signer_of
+from tdxtest.testbed import MockHost, enter_namespace, skip_reason
 
 ROUNDS_WRITE = 15
 ROUNDS_ENUMERATE = 100

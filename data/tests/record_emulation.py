@@ -17,8 +17,8 @@ import zipfile
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from cabinet import SOURCE, run
-from testbed import PRELOAD, Testbed, enter_namespace, skip_reason
+from tdxtest.images import SOURCE, run
+from tdxtest.testbed import PRELOAD, Testbed, enter_namespace, skip_reason
 
 TESTS = SOURCE / "plugins/tdx-module/tests"
 SDK = Path(os.environ.get("TDX_SDK", SOURCE / "build/sdk"))

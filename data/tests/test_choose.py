@@ -13,10 +13,10 @@ import unittest
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-import choose_oracle as oracle
-from cabinet import PUBLISHER, QUIRK, make_image, real_images, run, signer_of, write_quirk
-from choose_oracle import INTEL, MADE_UP, Host, Release
-from testbed import Testbed, TestbedCase, main
+from tdxtest import release_oracle as oracle
+from tdxtest.images import PUBLISHER, QUIRK, make_image, real_images, run, signer_of, write_quirk
+from tdxtest.release_oracle import INTEL, MADE_UP, Host, Release
+from tdxtest.testbed import Testbed, TestbedCase, main
 
 import gi
 

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from typing import Iterable, List, Set
 
-import tap
+from tdxtest import tap
 
 SOURCE = Path(__file__).resolve().parents[2]
 PLUGIN = SOURCE / "plugins/tdx-module"

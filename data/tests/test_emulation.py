@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Dict, List
 
 import record_emulation
-from cabinet import BUILD, SOURCE, clean_env, guid, make_cabinet
 from record_emulation import RECORDINGS, TESTS, UPDATE, UPDATE_CPUS, UPDATE_VERSION
-from testbed import Testbed, TestbedCase, main, skip_reason
+from tdxtest.images import BUILD, SOURCE, clean_env, guid, make_cabinet
+from tdxtest.testbed import Testbed, TestbedCase, main, skip_reason
 
 VERSION_BEFORE = "2.0.04"
 QUIRK = TESTS / "tdx-module-test.quirk"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the real daemon shows of every kind of host."""
 
-from testbed import TestbedCase, main
+from tdxtest.testbed import TestbedCase, main
 
 
 class EnumerateTest(TestbedCase):

@@ -8,9 +8,9 @@ import subprocess
 import time
 import zipfile
 
-from cabinet import run
-from client import FAILED, FAILED_TRANSIENT, SUCCESS
-from testbed import TestbedCase, main
+from tdxtest.fwupdmgr import FAILED, FAILED_TRANSIENT, SUCCESS
+from tdxtest.images import run
+from tdxtest.testbed import TestbedCase, main
 
 
 class FailuresTest(TestbedCase):

@@ -12,9 +12,9 @@ import os
 from pathlib import Path
 from typing import List
 
-import gui
-from cabinet import PUBLISHER, QUIRK, run
-from testbed import Testbed, TestbedCase, main
+from tdxtest import desktop
+from tdxtest.images import PUBLISHER, QUIRK, run
+from tdxtest.testbed import Testbed, TestbedCase, main
 
 PROGRAM = "gnome-firmware"
 DEVICE = "Intel TDX Module"
@@ -51,7 +51,7 @@ class GnomeFirmwareTest(TestbedCase):
     """What is on the screen, and what its buttons do."""
 
     def open(self, *mock_options: str) -> None:
-        reason = gui.skip_reason(PROGRAM)
+        reason = desktop.skip_reason(PROGRAM)
         if reason is not None:
             self.skipTest(reason)
         options = ["--cpu=0x806F8", f"--install-version={NEW}", *mock_options]
@@ -62,7 +62,7 @@ class GnomeFirmwareTest(TestbedCase):
         # fwupd would go on saying that it decompresses what was published last
         self.bed.stop_daemon()
         self.bed.start_daemon()
-        self.desktop = gui.Desktop(self.bed, PROGRAM)
+        self.desktop = desktop.Desktop(self.bed, PROGRAM)
         self.addCleanup(self.desktop.stop)
         self.window = self.desktop.windows()[0]
         device = self.desktop.wait_for(lambda: self.window.row(DEVICE), "the device")
@@ -96,13 +96,13 @@ class GnomeFirmwareTest(TestbedCase):
     def sensitive(self) -> List[bool]:
         return [row.find("button")[0].sensitive for row in self.releases().values()]
 
-    def dialogs(self) -> List[gui.Widget]:
+    def dialogs(self) -> List[desktop.Widget]:
         return [window for window in self.desktop.windows() if window != self.window]
 
-    def dialog(self, text: str) -> gui.Widget:
+    def dialog(self, text: str) -> desktop.Widget:
         """Waits for one that says something that starts with this."""
 
-        def look() -> List[gui.Widget]:
+        def look() -> List[desktop.Widget]:
             return [d for d in self.dialogs() if any(t.startswith(text) for t in d.texts())]
 
         return self.desktop.wait_for(look, f"a dialog with '{text}'")[0]
@@ -117,7 +117,7 @@ class GnomeFirmwareTest(TestbedCase):
 
         self.desktop.wait_for(look, "the end of the dialogs")
 
-    def click_upgrade(self) -> gui.Widget:
+    def click_upgrade(self) -> desktop.Widget:
         def look() -> bool:
             return self.releases()[NEW].button("Upgrade").click()
 

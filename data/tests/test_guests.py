@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an update means for the guests, and how an administrator forbids it."""
 
-from client import SUCCESS
-from testbed import TestbedCase, main
+from tdxtest.fwupdmgr import SUCCESS
+from tdxtest.testbed import TestbedCase, main
 
 REQUIRE_NO_GUESTS = "[tdx_module]\nRequireNoGuests={}\n"
 

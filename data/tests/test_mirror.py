@@ -15,10 +15,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Set
 
-import mirror
-from cabinet import PAGE, clean_env, make_image, run, signer_of
-from mirror import METADATA, Key, Mirror, Server
-from testbed import Testbed, TestbedCase, main, skip_reason
+from tdxtest import mirror
+from tdxtest.images import PAGE, clean_env, make_image, run, signer_of
+from tdxtest.mirror import METADATA, Key, Mirror, Server
+from tdxtest.testbed import Testbed, TestbedCase, main, skip_reason
 
 OLD, NEW = "1.5.13", "1.5.16"
 UNSIGNED = "signatures were required, but none supplied"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import List, Optional
 from xml.etree import ElementTree
 
-from cabinet import (
+from tdxtest.images import (
     PAGE,
     PUBLISHER,
     QUIRK,
@@ -27,7 +27,7 @@ from cabinet import (
     to_header_v2,
     write_quirk,
 )
-from testbed import TestbedCase, main, sha256, skip_reason
+from tdxtest.testbed import TestbedCase, main, sha256, skip_reason
 
 RELEASE = {
     "version": "1.5.16",

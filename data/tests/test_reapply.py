@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import List, Optional
 from xml.etree import ElementTree
 
-from cabinet import BUILD, run
-from testbed import Testbed, TestbedCase, main, start
+from tdxtest.images import BUILD, run
+from tdxtest.testbed import Testbed, TestbedCase, main, start
 
 PROGRAM = BUILD / "contrib/reapply/tdx-module-reapply"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

@@ -9,9 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from cabinet import BUILD, SOURCE, make_image, real_images, signer_of
-from client import FAILED, FAILED_TRANSIENT
-from testbed import PRELOAD, TestbedCase, main
+from tdxtest.fwupdmgr import FAILED, FAILED_TRANSIENT
+from tdxtest.images import BUILD, SOURCE, make_image, real_images, signer_of
+from tdxtest.testbed import PRELOAD, TestbedCase, main
 
 
 class RefuseTest(TestbedCase):

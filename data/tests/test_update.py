@@ -6,9 +6,9 @@
 import unittest
 from pathlib import Path
 
-from cabinet import real_images, to_header_v2
-from client import SUCCESS
-from testbed import TestbedCase, main, sha256
+from tdxtest.fwupdmgr import SUCCESS
+from tdxtest.images import real_images, to_header_v2
+from tdxtest.testbed import TestbedCase, main, sha256
 
 
 class UpdateTest(TestbedCase):

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Callable, List
 
-from client import Client
+from tdxtest.fwupdmgr import Client
 
 TEST = Path("/test")
 DEVICE = Path("/sys/devices/faux/tdx_host")

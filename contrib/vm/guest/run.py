@@ -14,7 +14,7 @@ import types
 import unittest
 from pathlib import Path
 
-import tap
+from tdxtest import tap
 
 STAGE = Path("/var/lib/tdx-test/stage")
 PORT = "/dev/virtio-ports/result"

@@ -7,8 +7,8 @@ import re
 import unittest
 
 import guest
-from client import FAILED_TRANSIENT, SUCCESS, Client
 from guest import GuestCase, client
+from tdxtest.fwupdmgr import FAILED_TRANSIENT, SUCCESS, Client
 
 READ_ONLY = "[Service]\nReadOnlyPaths=/sys/devices /sys/class\n"
 

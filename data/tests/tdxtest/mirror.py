@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from cabinet import (
+from tdxtest.images import (
     PUBLISHER,
     QUIRK,
     TEST_KEY,

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional
 
-from cabinet import run
 from gi.repository import Gio, GLib
-from testbed import Testbed, start
+from tdxtest.images import run
+from tdxtest.testbed import Testbed, start
 
 SCREEN = "1280x1024x24"
 SCREEN_CORNER = (1279, 1023)

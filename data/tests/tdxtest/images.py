@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import List, Optional
 
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
 PUBLISHER = BUILD / "contrib/cabinet/tdx-module-cabinet"
 QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"

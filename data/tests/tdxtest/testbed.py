@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import List, Optional
 
 import gi
-import tap
-from cabinet import (
+from tdxtest import tap
+from tdxtest.fwupdmgr import Client
+from tdxtest.images import (
     BUILD,
     QUIRK,
     SOURCE,
@@ -32,7 +33,6 @@ from cabinet import (
     signer_of,
     write_quirk,
 )
-from client import Client
 
 gi.require_version("UMockdev", "1.0")
 from gi.repository import UMockdev  # pylint: disable=wrong-import-position
@@ -190,7 +190,7 @@ class Testbed(Client):
             "dbus-daemon", "--nofork", f"--config-file={config}", stderr=subprocess.DEVNULL
         )
         self.wait_for(path.exists, "the bus")
-        program = [sys.executable, "-B", SOURCE / "data/tests/mock_polkit.py"]
+        program = [sys.executable, "-B", SOURCE / "data/tests/tdxtest/mock_polkit.py"]
         self.polkit = start(*program, env=self.env, stdout=subprocess.PIPE, text=True)
         if self.polkit.stdout.readline().strip() != "ready":
             raise RuntimeError("the mock polkit did not start")
