@@ -122,28 +122,3 @@ fu_context_set_path(FuContext *ctx, FuPathKind kind, const gchar *dirname)
 #define FU_CONTEXT_FLAG_NO_CACHE		     FU_CONTEXT_FLAG_NONE
 #define FU_CONTEXT_LOAD_FLAG_NONE		     FU_QUIRKS_LOAD_FLAG_NO_CACHE
 #define fu_context_load(ctx, progress, flags, error) fu_context_load_quirks(ctx, flags, error)
-
-/* since 2.1.1: FuDevice->check_firmware(), here called by FuDevice->prepare_firmware(); the class
- * that sets it is the only one of its source file, so that one variable is enough */
-typedef gboolean (*FuCompatCheckFirmwareFunc)(FuDevice *self,
-					      FuFirmware *firmware,
-					      FuFirmwareParseFlags flags,
-					      GError **error);
-__attribute__((unused)) static FuCompatCheckFirmwareFunc fu_compat_check_firmware = NULL;
-
-static inline FuFirmware *
-fu_compat_prepare_firmware(FuDevice *self,
-			   GInputStream *stream,
-			   FuProgress *progress,
-			   FuFirmwareParseFlags flags,
-			   GError **error)
-{
-	g_autoptr(FuFirmware) firmware = g_object_new(fu_device_get_firmware_gtype(self), NULL);
-	if (!fu_firmware_parse_stream(firmware, stream, 0x0, flags, error))
-		return NULL;
-	if (!fu_compat_check_firmware(self, firmware, flags, error))
-		return NULL;
-	return g_steal_pointer(&firmware);
-}
-
-#define check_firmware prepare_firmware = fu_compat_prepare_firmware, fu_compat_check_firmware

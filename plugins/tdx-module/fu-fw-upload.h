@@ -8,21 +8,23 @@
 
 #include <fwupdplugin.h>
 
-#include "fu-fw-upload-struct.h"
+#include "fu-tdx-module-struct.h"
 
-#define FU_TYPE_FW_UPLOAD (fu_fw_upload_get_type())
-G_DECLARE_FINAL_TYPE(FuFwUpload, fu_fw_upload, FU, FW_UPLOAD, GObject)
+typedef struct {
+	gboolean pending;	/* the kernel has the image, and was not seen to finish */
+	FuFwUploadError answer; /* of the kernel, if there is one */
+	GError *error;		/* (nullable) */
+} FuFwUploadResult;
 
-FuFwUpload *
-fu_fw_upload_new(FuUdevDevice *device, const gchar *name) G_GNUC_NON_NULL(1, 2);
 gboolean
-fu_fw_upload_read_status(FuFwUpload *self,
+fu_fw_upload_read_status(FuUdevDevice *device,
+			 const gchar *name,
 			 FuFwUploadStatus *status,
-			 GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
-gboolean
-fu_fw_upload_write_bytes(FuFwUpload *self, GBytes *blob, FuProgress *progress, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
-gboolean
-fu_fw_upload_get_pending(FuFwUpload *self) G_GNUC_NON_NULL(1);
-FuFwUploadError
-fu_fw_upload_get_error(FuFwUpload *self) G_GNUC_NON_NULL(1);
+			 GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+FuFwUploadResult *
+fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
+    G_GNUC_NON_NULL(1, 2, 3);
+void
+fu_fw_upload_result_free(FuFwUploadResult *result);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FuFwUploadResult, fu_fw_upload_result_free)

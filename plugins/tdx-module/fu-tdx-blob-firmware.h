@@ -14,11 +14,8 @@
 #define FU_TYPE_TDX_BLOB_FIRMWARE (fu_tdx_blob_firmware_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU, TDX_BLOB_FIRMWARE, FuFirmware)
 
-/* the kernel's list of pages for P-SEAMLDR has no room for more */
-#define FU_TDX_BLOB_MODULE_PAGES_MAX 496
-
-/* a page for the header and one for the sigstruct */
-#define FU_TDX_BLOB_SIZE_MAX ((2 + FU_TDX_BLOB_MODULE_PAGES_MAX) * FU_TDX_PAGE_SIZE)
+/* header, sigstruct, and as many pages of the module as the kernel can list for P-SEAMLDR */
+#define FU_TDX_BLOB_SIZE_MAX ((1 + 1 + 496) * FU_TDX_PAGE_SIZE)
 
 FuFirmware *
 fu_tdx_blob_firmware_new(void);

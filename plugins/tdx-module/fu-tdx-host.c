@@ -6,497 +6,325 @@
 
 #include "config.h"
 
-#include "fu-tdx-common.h"
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "fu-fw-upload.h"
 #include "fu-tdx-host.h"
+#include "fu-tdx-sigstruct-firmware.h"
+
+#define FU_TDX_HOST_SYSFS_TIMEOUT 500 /* ms */
 
 /* a host with 8192 logical CPUs has less */
 #define FU_TDX_HOST_CPUINFO_SIZE_MAX (32 * FU_MB)
 #define FU_TDX_HOST_FILE_SIZE_MAX    (64 * FU_KB)
 
-/* Linux has no more, see NR_CPUS */
-#define FU_TDX_HOST_CPUS_MAX 8192
+/* the kernel prints a short number or version, so this is not one of them */
+#define FU_TDX_HOST_ATTR_SIZE_MAX 32
 
 /* the family and the extended family of CPUID.1.EAX */
 #define FU_TDX_HOST_CPU_FAMILY_MAX (0xF + 0xFF)
 
-/* mainline, and the series v2 and v3 before */
-#define FU_TDX_HOST_UPLOAD_NAME	    "tdx_module"
-#define FU_TDX_HOST_UPLOAD_NAME_OLD "seamldr_upload"
-
-struct _FuTdxHost {
-	GObject parent_instance;
-	gchar *vendor;
-	GArray *signatures;  /* (element-type guint32): CPUID.1.EAX of each kind of socket */
-	gchar *cpus_offline; /* (nullable) */
-	gboolean erratum;
-	guint64 tds;
-	FuTdxSeamldrLayout seamldr_layout;
-	gchar *upload_name; /* (nullable) */
+static const struct {
+	const gchar *attr_seamldr_version;
+	const gchar *attr_remaining_updates;
+	const gchar *upload_name;
+	FuTdxBlobVersion blob_version;
+} fu_tdx_host_kernels[] = {
+    /* Linux 7.2 and later */
+    {"seamldr_version", "num_remaining_updates", "tdx_module", FU_TDX_BLOB_VERSION_V2},
+    /* series v4 to v7, and v2 and v3, which no release contained */
+    {"seamldr/version", "seamldr/num_remaining_updates", "tdx_module", FU_TDX_BLOB_VERSION_V1},
+    {"seamldr/version", "seamldr/num_remaining_updates", "seamldr_upload", FU_TDX_BLOB_VERSION_V1},
 };
 
-G_DEFINE_TYPE(FuTdxHost, fu_tdx_host, G_TYPE_OBJECT)
-
-/**
- * fu_tdx_host_get_vendor:
- * @self: a #FuTdxHost
- *
- * Gets the CPU vendor.
- *
- * Returns: (nullable): e.g. `GenuineIntel`
- **/
-const gchar *
-fu_tdx_host_get_vendor(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), NULL);
-	return self->vendor;
-}
-
-/**
- * fu_tdx_host_get_signatures:
- * @self: a #FuTdxHost
- *
- * Gets the kinds of CPU in all sockets; there should be only one.
- *
- * Returns: (transfer none) (element-type guint32): CPUID.1.EAX with the stepping masked
- **/
-GArray *
-fu_tdx_host_get_signatures(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), NULL);
-	return self->signatures;
-}
-
-/**
- * fu_tdx_host_get_erratum:
- * @self: a #FuTdxHost
- *
- * Gets if the CPU has the erratum SEAMRET_INVD_VMCS, for which Linux hides the P-SEAMLDR.
- *
- * Returns: %TRUE if the CPU or its microcode has the erratum
- **/
-gboolean
-fu_tdx_host_get_erratum(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	return self->erratum;
-}
-
-/**
- * fu_tdx_host_get_cpus_offline:
- * @self: a #FuTdxHost
- *
- * Gets the logical CPUs that are present but not online, be it because of hotplug or SMT.
- *
- * Returns: (nullable): a list in the kernel's syntax, e.g. `4-7,9`, or %NULL for none
- **/
-const gchar *
-fu_tdx_host_get_cpus_offline(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), NULL);
-	return self->cpus_offline;
-}
-
-/**
- * fu_tdx_host_get_tds:
- * @self: a #FuTdxHost
- *
- * Gets how many TDs, i.e. confidential guests, hold a TDX key.
- *
- * Returns: number of TDs, or %FU_TDX_HOST_TDS_UNKNOWN
- **/
-guint64
-fu_tdx_host_get_tds(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), G_MAXUINT64);
-	return self->tds;
-}
-
-/**
- * fu_tdx_host_get_seamldr_layout:
- * @self: a #FuTdxHost
- *
- * Gets where this kernel has the attributes of the P-SEAMLDR.
- *
- * Returns: a #FuTdxSeamldrLayout
- **/
-FuTdxSeamldrLayout
-fu_tdx_host_get_seamldr_layout(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FU_TDX_SEAMLDR_LAYOUT_NONE);
-	return self->seamldr_layout;
-}
-
-/**
- * fu_tdx_host_set_seamldr_layout:
- * @self: a #FuTdxHost
- * @seamldr_layout: a #FuTdxSeamldrLayout
- *
- * Sets where this kernel has the attributes of the P-SEAMLDR.
- **/
-void
-fu_tdx_host_set_seamldr_layout(FuTdxHost *self, FuTdxSeamldrLayout seamldr_layout)
-{
-	g_return_if_fail(FU_IS_TDX_HOST(self));
-	self->seamldr_layout = seamldr_layout;
-}
-
-/**
- * fu_tdx_host_get_upload_name:
- * @self: a #FuTdxHost
- *
- * Gets the name of the firmware-upload node.
- *
- * Returns: (nullable): e.g. `tdx_module`, or %NULL if the kernel offers no upload
- **/
-const gchar *
-fu_tdx_host_get_upload_name(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), NULL);
-	return self->upload_name;
-}
-
-/**
- * fu_tdx_host_set_upload_name:
- * @self: a #FuTdxHost
- * @upload_name: (nullable): e.g. `tdx_module`
- *
- * Sets the name of the firmware-upload node.
- **/
-void
-fu_tdx_host_set_upload_name(FuTdxHost *self, const gchar *upload_name)
-{
-	g_return_if_fail(FU_IS_TDX_HOST(self));
-	g_free(self->upload_name);
-	self->upload_name = g_strdup(upload_name);
-}
-
-/**
- * fu_tdx_host_get_blob_version:
- * @self: a #FuTdxHost
- *
- * Gets the version of the image header to offer to this kernel first. The series v8 takes
- * %FU_TDX_BLOB_VERSION_V1 only, but looks like Linux 7.2, which takes %FU_TDX_BLOB_VERSION_V2 only.
- *
- * Returns: a #FuTdxBlobVersion
- **/
-FuTdxBlobVersion
-fu_tdx_host_get_blob_version(FuTdxHost *self)
-{
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FU_TDX_BLOB_VERSION_UNKNOWN);
-	if (self->seamldr_layout == FU_TDX_SEAMLDR_LAYOUT_DIRECTORY)
-		return FU_TDX_BLOB_VERSION_V1;
-	return FU_TDX_BLOB_VERSION_V2;
-}
-
-typedef struct {
-	guint64 family; /* or G_MAXUINT64 */
-	guint64 model;	/* or G_MAXUINT64 */
-} FuTdxHostCpu;
-
-/* the inverse of what Linux does to show CPUID.1.EAX, but for the stepping */
-static guint32
-fu_tdx_host_cpu_to_signature(const FuTdxHostCpu *cpu)
-{
-	guint32 family = MIN(cpu->family, 0xF);
-	guint32 family_ext = cpu->family - family;
-	guint32 signature = 0;
-
-	signature |= (family_ext & 0xFF) << 20;
-	signature |= ((cpu->model >> 4) & 0xF) << 16;
-	signature |= family << 8;
-	signature |= (cpu->model & 0xF) << 4;
-	return signature;
-}
-
+/* a sandbox is told apart from a kernel that does not answer */
 static void
-fu_tdx_host_add_signature(FuTdxHost *self, guint32 signature)
+fu_tdx_host_prefix_error(GError **error, const gchar *filename)
 {
-	for (guint i = 0; i < self->signatures->len; i++) {
-		if (g_array_index(self->signatures, guint32, i) == signature)
-			return;
+	if (error == NULL || *error == NULL)
+		return;
+	if (g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED)) {
+		g_prefix_error(error,
+			       "fwupd is not allowed to read %s, so give it access in its unit, "
+			       "container or security policy: ",
+			       filename);
+		return;
 	}
-	g_array_append_val(self->signatures, signature);
+	g_prefix_error(error, "failed to read %s: ", filename);
 }
-
-typedef struct {
-	FuTdxHost *self;
-	FuTdxHostCpu cpu;
-} FuTdxHostCpuinfoHelper;
 
 static gboolean
-fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data, GError **error)
+fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError **error)
 {
-	FuTdxHostCpuinfoHelper *helper = (FuTdxHostCpuinfoHelper *)user_data;
-	g_autofree gchar *key = NULL;
-	g_autofree gchar *value = NULL;
-	g_auto(GStrv) split = g_strsplit(token->str, ":", 2);
-
-	if (g_strv_length(split) != 2)
-		return TRUE;
-	key = g_strstrip(g_strdup(split[0]));
-	value = g_strstrip(g_strdup(split[1]));
-	if (g_strcmp0(key, "vendor_id") == 0) {
-		g_free(helper->self->vendor);
-		helper->self->vendor = g_steal_pointer(&value);
-		return TRUE;
-	}
-	if (g_strcmp0(key, "bugs") == 0) {
-		g_auto(GStrv) bugs = g_strsplit(value, " ", -1);
-		if (g_strv_contains((const gchar *const *)bugs, "seamret_invd_vmcs"))
-			helper->self->erratum = TRUE;
-		return TRUE;
-	}
-	if (g_strcmp0(key, "processor") == 0) {
-		helper->cpu.family = G_MAXUINT64;
-		helper->cpu.model = G_MAXUINT64;
-		return TRUE;
-	}
-	if (g_strcmp0(key, "cpu family") == 0) {
-		return fu_tdx_common_parse_number(value,
-						  FU_TDX_HOST_CPU_FAMILY_MAX,
-						  &helper->cpu.family,
-						  error);
-	}
-	if (g_strcmp0(key, "model") == 0)
-		return fu_tdx_common_parse_number(value, G_MAXUINT8, &helper->cpu.model, error);
-
-	/* the last of the three */
-	if (g_strcmp0(key, "stepping") == 0) {
-		if (helper->cpu.family == G_MAXUINT64 || helper->cpu.model == G_MAXUINT64) {
-			g_set_error_literal(error,
-					    FWUPD_ERROR,
-					    FWUPD_ERROR_INVALID_DATA,
-					    "cpuinfo has no cpu family or model");
-			return FALSE;
-		}
-		fu_tdx_host_add_signature(helper->self, fu_tdx_host_cpu_to_signature(&helper->cpu));
-	}
-	return TRUE;
-}
-
-/**
- * fu_tdx_host_parse_cpuinfo:
- * @self: a #FuTdxHost
- * @str: the text of /proc/cpuinfo
- * @error: (nullable): optional return location for an error
- *
- * Finds the vendor, the kinds of CPU in all sockets, and the erratum.
- *
- * Returns: %TRUE for success
- **/
-gboolean
-fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
-{
-	FuTdxHostCpuinfoHelper helper = {.self = self,
-					 .cpu = {.family = G_MAXUINT64, .model = G_MAXUINT64}};
-
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	g_return_val_if_fail(str != NULL, FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
-
-	g_clear_pointer(&self->vendor, g_free);
-	g_array_set_size(self->signatures, 0);
-	self->erratum = FALSE;
-	if (!fu_strsplit_full(str, -1, "\n", fu_tdx_host_parse_cpuinfo_cb, &helper, error)) {
-		g_prefix_error_literal(error, "failed to parse cpuinfo: ");
-		return FALSE;
-	}
-	if (self->vendor == NULL || self->signatures->len == 0) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "cpuinfo has no vendor_id, cpu family, model and stepping");
+	if (!g_ascii_string_to_unsigned(str, 10, 0, max, value, NULL)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "'%.64s' is not a number up to %" G_GUINT64_FORMAT,
+			    str,
+			    max);
 		return FALSE;
 	}
 	return TRUE;
 }
 
-/* sets a byte for each CPU of a list such as `0-3,5,7-9` */
-static GByteArray *
-fu_tdx_host_parse_cpulist(const gchar *str, GError **error)
+/* the raw bytes, as only there INVALID_DATA is the error of the kernel */
+static gchar *
+fu_tdx_host_read_attr(FuUdevDevice *device, const gchar *attr, GError **error)
 {
-	g_autofree gchar *str_strip = g_strstrip(g_strdup(str));
-	g_auto(GStrv) ranges = g_strsplit(str_strip, ",", -1);
-	g_autoptr(GByteArray) cpus = g_byte_array_new();
+	gsize bufsz = 0;
+	const gchar *buf;
+	g_autofree gchar *str = NULL;
+	g_autoptr(GBytes) blob = NULL;
 
-	/* there is at least the CPU that we are running on */
-	if (ranges[0] == NULL) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "CPU list '' is invalid: expected e.g. '0-3'");
+	blob = fu_udev_device_read_sysfs_bytes(device, attr, -1, FU_TDX_HOST_SYSFS_TIMEOUT, error);
+	if (blob == NULL) {
+		fu_tdx_host_prefix_error(error, attr);
 		return NULL;
 	}
-	fu_byte_array_set_size(cpus, FU_TDX_HOST_CPUS_MAX, 0x0);
-	for (guint i = 0; ranges[i] != NULL; i++) {
-		guint64 first = 0;
-		guint64 last = 0;
-		g_auto(GStrv) range = g_strsplit(ranges[i], "-", 2);
-
-		if (!fu_tdx_common_parse_number(range[0],
-						FU_TDX_HOST_CPUS_MAX - 1,
-						&first,
-						error)) {
-			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
-			return NULL;
-		}
-		last = first;
-		if (range[1] != NULL &&
-		    !fu_tdx_common_parse_number(range[1], FU_TDX_HOST_CPUS_MAX - 1, &last, error)) {
-			g_prefix_error(error, "CPU list '%.64s' is invalid: ", str_strip);
-			return NULL;
-		}
-		if (last < first) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "CPU list '%.64s' is invalid: %.64s ends before it starts",
-				    str_strip,
-				    ranges[i]);
-			return NULL;
-		}
-		for (guint64 j = first; j <= last; j++)
-			cpus->data[j] = 0x1;
-	}
-	return g_steal_pointer(&cpus);
-}
-
-static gchar *
-fu_tdx_host_cpulist_to_string(GByteArray *cpus)
-{
-	g_autoptr(GString) str = g_string_new(NULL);
-
-	for (guint i = 0; i < cpus->len; i++) {
-		guint last = i;
-		if (cpus->data[i] == 0x0)
-			continue;
-		while (last + 1 < cpus->len && cpus->data[last + 1] != 0x0)
-			last++;
-		g_string_append_printf(str, "%s%u", str->len > 0 ? "," : "", i);
-		if (last > i)
-			g_string_append_printf(str, "-%u", last);
-		i = last;
-	}
-	return g_string_free(g_steal_pointer(&str), FALSE);
-}
-
-/**
- * fu_tdx_host_parse_cpus:
- * @self: a #FuTdxHost
- * @present: the text of /sys/devices/system/cpu/present
- * @online: the text of /sys/devices/system/cpu/online
- * @error: (nullable): optional return location for an error
- *
- * Finds the logical CPUs that P-SEAMLDR would miss.
- *
- * Returns: %TRUE for success
- **/
-gboolean
-fu_tdx_host_parse_cpus(FuTdxHost *self, const gchar *present, const gchar *online, GError **error)
-{
-	g_autoptr(GByteArray) cpus_online = NULL;
-	g_autoptr(GByteArray) cpus_present = NULL;
-
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	g_return_val_if_fail(present != NULL, FALSE);
-	g_return_val_if_fail(online != NULL, FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
-
-	cpus_present = fu_tdx_host_parse_cpulist(present, error);
-	if (cpus_present == NULL)
-		return FALSE;
-	cpus_online = fu_tdx_host_parse_cpulist(online, error);
-	if (cpus_online == NULL)
-		return FALSE;
-	for (guint i = 0; i < cpus_present->len; i++) {
-		if (cpus_online->data[i] != 0x0)
-			cpus_present->data[i] = 0x0;
-	}
-	g_clear_pointer(&self->cpus_offline, g_free);
-	self->cpus_offline = fu_tdx_host_cpulist_to_string(cpus_present);
-	if (self->cpus_offline[0] == '\0')
-		g_clear_pointer(&self->cpus_offline, g_free);
-	return TRUE;
-}
-
-/**
- * fu_tdx_host_parse_misc:
- * @self: a #FuTdxHost
- * @str: the text of misc.current in the root of the cgroup tree
- * @error: (nullable): optional return location for an error
- *
- * Finds the number of running TDs, from a line such as `tdx 3`.
- *
- * Returns: %TRUE for success, also when there is no such line
- **/
-gboolean
-fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
-{
-	g_auto(GStrv) lines = NULL;
-
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	g_return_val_if_fail(str != NULL, FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
-
-	self->tds = FU_TDX_HOST_TDS_UNKNOWN;
-	lines = g_strsplit(str, "\n", -1);
-	for (guint i = 0; lines[i] != NULL; i++) {
-		g_autofree gchar *value = NULL;
-		if (!g_str_has_prefix(lines[i], "tdx "))
-			continue;
-		value = g_strstrip(g_strdup(lines[i] + strlen("tdx ")));
-		if (!fu_tdx_common_parse_number(value, G_MAXUINT32, &self->tds, error)) {
-			g_prefix_error(error, "misc.current has '%.64s': ", lines[i]);
-			return FALSE;
-		}
-	}
-	return TRUE;
-}
-
-static gchar *
-fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *filename, gsize count, GError **error)
-{
-	g_autofree gchar *str = NULL;
-
-	str = fu_device_get_contents(FU_DEVICE(device), filename, count, NULL, error);
-	if (str == NULL) {
-		g_prefix_error(error, "failed to read %s: ", filename);
+	buf = g_bytes_get_data(blob, &bufsz);
+	str = g_strchomp(g_strndup(buf, bufsz));
+	if (bufsz > FU_TDX_HOST_ATTR_SIZE_MAX || !g_str_is_ascii(str)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_READ,
+			    "%s has %zu bytes, expected at most %u of ASCII text",
+			    attr,
+			    bufsz,
+			    (guint)FU_TDX_HOST_ATTR_SIZE_MAX);
 		return NULL;
 	}
 	return g_steal_pointer(&str);
 }
 
 static gchar *
-fu_tdx_host_get_contents_sysfs(FuUdevDevice *device, const gchar *name, GError **error)
+fu_tdx_host_read_version(FuUdevDevice *device, const gchar *attr, GError **error)
 {
-	FuContext *ctx = fu_device_get_context(FU_DEVICE(device));
-	const gchar *sysfsdir;
+	g_autofree gchar *value = fu_tdx_host_read_attr(device, attr, error);
+
+	if (value == NULL)
+		return NULL;
+	if (!g_regex_match_simple("^[0-9]{1,5}[.][0-9]{1,5}[.][0-9]{1,5}$", value, 0, 0)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_READ,
+			    "%s is '%s', expected three numbers such as '1.5.06'",
+			    attr,
+			    value);
+		return NULL;
+	}
+	return g_steal_pointer(&value);
+}
+
+/* ENXIO if there is no TDX module any more; each failed read is replayed as missing data */
+static gboolean
+fu_tdx_host_read_module(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	g_autoptr(GError) error_local = NULL;
+
+	self->module_version = fu_tdx_host_read_version(device, "version", &error_local);
+	if (self->module_version != NULL)
+		return TRUE;
+	if (fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
+		self->module_lost =
+		    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND);
+	else
+		self->module_lost =
+		    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_INVALID_DATA);
+	g_propagate_error(error, g_steal_pointer(&error_local));
+	return FALSE;
+}
+
+static gboolean
+fu_tdx_host_read_kernel(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	g_autoptr(GPtrArray) attrs = fu_udev_device_list_sysfs(device, error);
+
+	if (attrs == NULL)
+		return FALSE;
+	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_host_kernels); i++) {
+		g_auto(GStrv) split =
+		    g_strsplit(fu_tdx_host_kernels[i].attr_seamldr_version, "/", 2);
+		g_autoptr(GError) error_local = NULL;
+
+		if (!g_ptr_array_find_with_equal_func(attrs, split[0], g_str_equal, NULL))
+			continue;
+		self->attr_seamldr_version = fu_tdx_host_kernels[i].attr_seamldr_version;
+		self->attr_remaining_updates = fu_tdx_host_kernels[i].attr_remaining_updates;
+		self->blob_version = fu_tdx_host_kernels[i].blob_version;
+		if (!fu_fw_upload_read_status(device,
+					      fu_tdx_host_kernels[i].upload_name,
+					      &self->upload_status,
+					      &error_local)) {
+			if (g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND))
+				continue;
+			fu_tdx_host_prefix_error(&error_local, "the firmware upload");
+			self->errors[FU_TDX_HOST_FACT_UPLOAD] = g_strdup(error_local->message);
+		}
+		self->upload_name = fu_tdx_host_kernels[i].upload_name;
+		break;
+	}
+	return TRUE;
+}
+
+static gboolean
+fu_tdx_host_read_seamldr(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	if (self->attr_seamldr_version == NULL)
+		return TRUE;
+	self->seamldr_version = fu_tdx_host_read_version(device, self->attr_seamldr_version, error);
+	return self->seamldr_version != NULL;
+}
+
+static gboolean
+fu_tdx_host_read_remaining_updates(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	guint64 value = 0;
+	g_autofree gchar *str = NULL;
+
+	if (self->attr_remaining_updates == NULL)
+		return TRUE;
+	str = fu_tdx_host_read_attr(device, self->attr_remaining_updates, error);
+	if (str == NULL)
+		return FALSE;
+	if (!fu_tdx_host_parse_number(str, G_MAXUINT32, &value, error)) {
+		g_prefix_error(error, "%s: ", self->attr_remaining_updates);
+		return FALSE;
+	}
+	self->remaining_updates = value;
+	return TRUE;
+}
+
+/* asked before anything is touched, as fwupd has no error code for EROFS */
+static gboolean
+fu_tdx_host_read_upload_access(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
 	g_autofree gchar *filename = NULL;
 
-	sysfsdir = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, error);
-	if (sysfsdir == NULL)
-		return NULL;
-	filename = g_build_filename(sysfsdir, name, NULL);
-	return fu_tdx_host_get_contents(device, filename, FU_TDX_HOST_FILE_SIZE_MAX, error);
+	if (self->upload_name == NULL ||
+	    fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
+		return TRUE;
+	filename = g_build_filename(fu_udev_device_get_sysfs_path(device),
+				    "firmware",
+				    self->upload_name,
+				    "loading",
+				    NULL);
+	if (g_access(filename, W_OK) != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_PERMISSION_DENIED,
+			    "%s: %s",
+			    filename,
+			    fwupd_strerror(errno));
+		return FALSE;
+	}
+	return TRUE;
 }
 
+typedef struct {
+	FuTdxHost *host;
+	guint64 family; /* or G_MAXUINT64 */
+	guint64 model;	/* or G_MAXUINT64 */
+} FuTdxHostCpuinfoHelper;
+
+/* the inverse of what Linux does to show CPUID.1.EAX, but for the stepping */
 static gboolean
-fu_tdx_host_load_cpus(FuTdxHost *self, FuUdevDevice *device, GError **error)
+fu_tdx_host_add_cpu(FuTdxHostCpuinfoHelper *helper, GError **error)
 {
-	g_autofree gchar *online = NULL;
-	g_autofree gchar *present = NULL;
+	guint32 cpu = 0;
 
-	present = fu_tdx_host_get_contents_sysfs(device, "devices/system/cpu/present", error);
-	if (present == NULL)
+	if (helper->family == G_MAXUINT64 || helper->model == G_MAXUINT64) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "a processor has no cpu family or model");
 		return FALSE;
-	online = fu_tdx_host_get_contents_sysfs(device, "devices/system/cpu/online", error);
-	if (online == NULL)
+	}
+	cpu |= (helper->family - MIN(helper->family, 0xF)) << 20;
+	cpu |= (helper->model >> 4) << 16;
+	cpu |= MIN(helper->family, 0xF) << 8;
+	cpu |= (helper->model & 0xF) << 4;
+	if (helper->host->cpu != 0 && helper->host->cpu != cpu) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "the processors are 0x%x and 0x%x, expected the same in all sockets",
+			    helper->host->cpu,
+			    cpu);
 		return FALSE;
-	return fu_tdx_host_parse_cpus(self, present, online, error);
+	}
+	helper->host->cpu = cpu;
+	helper->family = G_MAXUINT64;
+	helper->model = G_MAXUINT64;
+	return TRUE;
 }
 
 static gboolean
-fu_tdx_host_load_cpuinfo(FuTdxHost *self, FuUdevDevice *device, GError **error)
+fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data, GError **error)
+{
+	FuTdxHostCpuinfoHelper *helper = (FuTdxHostCpuinfoHelper *)user_data;
+	const gchar *key;
+	const gchar *value;
+	g_auto(GStrv) split = g_strsplit(token->str, ":", 2);
+
+	if (g_strv_length(split) != 2)
+		return TRUE;
+	key = g_strstrip(split[0]);
+	value = g_strstrip(split[1]);
+	if (g_strcmp0(key, "vendor_id") == 0 && g_strcmp0(value, "GenuineIntel") != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "vendor_id is '%s', expected 'GenuineIntel'",
+			    value);
+		return FALSE;
+	}
+	if (g_strcmp0(key, "cpu family") == 0)
+		return fu_tdx_host_parse_number(value,
+						FU_TDX_HOST_CPU_FAMILY_MAX,
+						&helper->family,
+						error);
+	if (g_strcmp0(key, "model") == 0)
+		return fu_tdx_host_parse_number(value, G_MAXUINT8, &helper->model, error);
+	if (g_strcmp0(key, "bugs") == 0) {
+		g_auto(GStrv) bugs = g_strsplit(value, " ", -1);
+		if (g_strv_contains((const gchar *const *)bugs, "seamret_invd_vmcs"))
+			helper->host->erratum = TRUE;
+	}
+
+	/* the last of the three */
+	if (g_strcmp0(key, "stepping") == 0)
+		return fu_tdx_host_add_cpu(helper, error);
+	return TRUE;
+}
+
+gboolean
+fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
+{
+	FuTdxHostCpuinfoHelper helper = {
+	    .host = self,
+	    .family = G_MAXUINT64,
+	    .model = G_MAXUINT64,
+	};
+
+	if (!fu_strsplit_full(str, -1, "\n", fu_tdx_host_parse_cpuinfo_cb, &helper, error)) {
+		self->cpu = 0;
+		return FALSE;
+	}
+	if (self->cpu == 0) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "no cpu family, model and stepping");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+fu_tdx_host_read_cpu(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
 	FuContext *ctx = fu_device_get_context(FU_DEVICE(device));
 	const gchar *procfsdir;
@@ -507,158 +335,184 @@ fu_tdx_host_load_cpuinfo(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	if (procfsdir == NULL)
 		return FALSE;
 	filename = g_build_filename(procfsdir, "cpuinfo", NULL);
-	str = fu_tdx_host_get_contents(device, filename, FU_TDX_HOST_CPUINFO_SIZE_MAX, error);
-	if (str == NULL)
-		return FALSE;
-	return fu_tdx_host_parse_cpuinfo(self, str, error);
-}
-
-/* optional: the misc controller may be built out, or the cgroup tree mounted elsewhere */
-static gboolean
-fu_tdx_host_load_misc(FuTdxHost *self, FuUdevDevice *device, GError **error)
-{
-	g_autofree gchar *str = NULL;
-	g_autoptr(GError) error_local = NULL;
-
-	str = fu_tdx_host_get_contents_sysfs(device, "fs/cgroup/misc.current", &error_local);
+	str = fu_device_get_contents(FU_DEVICE(device),
+				     filename,
+				     FU_TDX_HOST_CPUINFO_SIZE_MAX,
+				     NULL,
+				     error);
 	if (str == NULL) {
-		g_debug("number of TDs is unknown: %s", error_local->message);
-		self->tds = FU_TDX_HOST_TDS_UNKNOWN;
-		return TRUE;
-	}
-	return fu_tdx_host_parse_misc(self, str, error);
-}
-
-/* one that cannot be read is there all the same */
-static gboolean
-fu_tdx_host_has_upload(FuUdevDevice *device, const gchar *name)
-{
-	g_autofree gchar *attr = g_build_filename("firmware", name, "status", NULL);
-	g_autofree gchar *value = NULL;
-	g_autoptr(GError) error_local = NULL;
-
-	value = fu_udev_device_read_sysfs(device,
-					  attr,
-					  FU_UDEV_DEVICE_ATTR_READ_TIMEOUT_DEFAULT,
-					  &error_local);
-	return value != NULL || !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND);
-}
-
-static void
-fu_tdx_host_ensure_seamldr_layout(FuTdxHost *self, GPtrArray *attrs)
-{
-	self->seamldr_layout = FU_TDX_SEAMLDR_LAYOUT_NONE;
-	for (guint i = 0; i < attrs->len; i++) {
-		const gchar *attr = g_ptr_array_index(attrs, i);
-		if (g_strcmp0(attr, "seamldr_version") == 0)
-			self->seamldr_layout = FU_TDX_SEAMLDR_LAYOUT_FLAT;
-		else if (g_strcmp0(attr, "seamldr") == 0)
-			self->seamldr_layout = FU_TDX_SEAMLDR_LAYOUT_DIRECTORY;
-	}
-}
-
-static gboolean
-fu_tdx_host_load_abi(FuTdxHost *self, FuUdevDevice *device, GError **error)
-{
-	g_autoptr(GPtrArray) attrs = NULL;
-
-	attrs = fu_udev_device_list_sysfs(device, error);
-	if (attrs == NULL)
+		if (error != NULL && g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
+			g_prefix_error_literal(error,
+					       "set ProcSubset=all in the unit of fwupd, as it "
+					       "has to see this file: ");
+		}
+		fu_tdx_host_prefix_error(error, filename);
 		return FALSE;
-	fu_tdx_host_ensure_seamldr_layout(self, attrs);
-	if (fu_tdx_host_has_upload(device, FU_TDX_HOST_UPLOAD_NAME))
-		fu_tdx_host_set_upload_name(self, FU_TDX_HOST_UPLOAD_NAME);
-	else if (fu_tdx_host_has_upload(device, FU_TDX_HOST_UPLOAD_NAME_OLD))
-		fu_tdx_host_set_upload_name(self, FU_TDX_HOST_UPLOAD_NAME_OLD);
-	else
-		fu_tdx_host_set_upload_name(self, NULL);
+	}
+	if (!fu_tdx_host_parse_cpuinfo(self, str, error)) {
+		g_prefix_error(error, "%s: ", filename);
+		return FALSE;
+	}
 	return TRUE;
 }
 
-/**
- * fu_tdx_host_load_state:
- * @self: a #FuTdxHost
- * @device: the #FuUdevDevice of the TDX host
- * @error: (nullable): optional return location for an error
- *
- * Reads what may change at any time: kernel interface, CPUs that are online, and running TDs. If
- * that fails, CPUs and TDs are not known any more.
- *
- * Returns: %TRUE for success
- **/
+static gchar *
+fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *name, GError **error)
+{
+	FuContext *ctx = fu_device_get_context(FU_DEVICE(device));
+	const gchar *sysfsdir;
+	g_autofree gchar *filename = NULL;
+	g_autofree gchar *str = NULL;
+
+	sysfsdir = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, error);
+	if (sysfsdir == NULL)
+		return NULL;
+	filename = g_build_filename(sysfsdir, name, NULL);
+	str = fu_device_get_contents(FU_DEVICE(device),
+				     filename,
+				     FU_TDX_HOST_FILE_SIZE_MAX,
+				     NULL,
+				     error);
+	if (str == NULL) {
+		fu_tdx_host_prefix_error(error, filename);
+		return NULL;
+	}
+	return g_strchomp(g_steal_pointer(&str));
+}
+
+/* both are printed alike, so the same CPUs give the same text */
+static gboolean
+fu_tdx_host_read_cpus_online(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	self->cpus_present = fu_tdx_host_get_contents(device, "devices/system/cpu/present", error);
+	if (self->cpus_present == NULL)
+		return FALSE;
+	self->cpus_online = fu_tdx_host_get_contents(device, "devices/system/cpu/online", error);
+	if (self->cpus_online == NULL)
+		return FALSE;
+	if (self->cpus_present[0] == '\0' || self->cpus_online[0] == '\0') {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "CPUs present are '%s' and online '%s', expected e.g. '0-3'",
+			    self->cpus_present,
+			    self->cpus_online);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 gboolean
-fu_tdx_host_load_state(FuTdxHost *self, FuUdevDevice *device, GError **error)
+fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 {
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	g_return_val_if_fail(FU_IS_UDEV_DEVICE(device), FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
+	g_auto(GStrv) lines = g_strsplit(str, "\n", -1);
 
-	g_clear_pointer(&self->cpus_offline, g_free);
-	self->tds = FU_TDX_HOST_TDS_UNKNOWN;
-	if (!fu_tdx_host_load_abi(self, device, error))
-		return FALSE;
-	if (!fu_tdx_host_load_cpus(self, device, error))
-		return FALSE;
-	return fu_tdx_host_load_misc(self, device, error);
+	for (guint i = 0; lines[i] != NULL; i++) {
+		if (!g_str_has_prefix(lines[i], "tdx "))
+			continue;
+		if (!fu_tdx_host_parse_number(lines[i] + strlen("tdx "),
+					      G_MAXUINT32,
+					      &self->tds,
+					      error))
+			return FALSE;
+		self->guests = FU_TDX_GUESTS_COUNTED;
+		return TRUE;
+	}
+	g_set_error_literal(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "this kernel has no line 'tdx' in misc.current, so stop all guests and "
+			    "remove the module kvm_intel");
+	return FALSE;
 }
 
-/**
- * fu_tdx_host_load:
- * @self: a #FuTdxHost
- * @device: the #FuUdevDevice of the TDX host
- * @error: (nullable): optional return location for an error
- *
- * Reads everything about the machine that decides whether it can be updated: what
- * fu_tdx_host_load_state() reads, and /proc/cpuinfo, which is long on large hosts.
- *
- * Returns: %TRUE for success
- **/
-gboolean
-fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error)
+/* only the root of the cgroup tree, which alone has misc.capacity, counts all TDs */
+static gboolean
+fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
-	g_return_val_if_fail(FU_IS_TDX_HOST(self), FALSE);
-	g_return_val_if_fail(FU_IS_UDEV_DEVICE(device), FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
+	g_autofree gchar *capacity = NULL;
+	g_autofree gchar *current = NULL;
+	g_autofree gchar *kvm = NULL;
+	g_autoptr(GError) error_local = NULL;
 
-	if (!fu_tdx_host_load_state(self, device, error))
+	kvm = fu_tdx_host_get_contents(device, "module/kvm_intel/parameters/tdx", &error_local);
+	if (g_strcmp0(kvm, "N") == 0 ||
+	    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
+		self->guests = FU_TDX_GUESTS_IMPOSSIBLE;
+		return TRUE;
+	}
+	if (kvm == NULL) {
+		g_propagate_error(error, g_steal_pointer(&error_local));
 		return FALSE;
-	return fu_tdx_host_load_cpuinfo(self, device, error);
+	}
+	capacity = fu_tdx_host_get_contents(device, "fs/cgroup/misc.capacity", error);
+	if (capacity == NULL) {
+		g_prefix_error_literal(error,
+				       "let fwupd see the root of the cgroup tree with its misc "
+				       "controller: ");
+		return FALSE;
+	}
+	current = fu_tdx_host_get_contents(device, "fs/cgroup/misc.current", error);
+	if (current == NULL)
+		return FALSE;
+	return fu_tdx_host_parse_misc(self, current, error);
 }
+
+typedef gboolean (*FuTdxHostReadFunc)(FuTdxHost *self, FuUdevDevice *device, GError **error);
+
+/* in the order of reading: what may change at any moment comes last */
+static const FuTdxHostReadFunc fu_tdx_host_funcs[] = {
+    [FU_TDX_HOST_FACT_MODULE] = fu_tdx_host_read_module,
+    [FU_TDX_HOST_FACT_KERNEL] = fu_tdx_host_read_kernel,
+    [FU_TDX_HOST_FACT_SEAMLDR] = fu_tdx_host_read_seamldr,
+    [FU_TDX_HOST_FACT_CPU] = fu_tdx_host_read_cpu,
+    [FU_TDX_HOST_FACT_GUESTS] = fu_tdx_host_read_guests,
+    [FU_TDX_HOST_FACT_REMAINING_UPDATES] = fu_tdx_host_read_remaining_updates,
+    [FU_TDX_HOST_FACT_UPLOAD_ACCESS] = fu_tdx_host_read_upload_access,
+    [FU_TDX_HOST_FACT_CPUS_ONLINE] = fu_tdx_host_read_cpus_online,
+};
 
 static void
-fu_tdx_host_finalize(GObject *object)
+fu_tdx_host_read(FuTdxHost *self, FuUdevDevice *device, FuTdxHostFact fact)
 {
-	FuTdxHost *self = FU_TDX_HOST(object);
-	g_free(self->vendor);
-	g_free(self->cpus_offline);
-	g_free(self->upload_name);
-	g_array_unref(self->signatures);
-	G_OBJECT_CLASS(fu_tdx_host_parent_class)->finalize(object);
+	g_autoptr(GError) error_local = NULL;
+
+	if (!fu_tdx_host_funcs[fact](self, device, &error_local))
+		self->errors[fact] = g_strdup(error_local->message);
 }
 
-static void
-fu_tdx_host_init(FuTdxHost *self)
-{
-	self->signatures = g_array_new(FALSE, FALSE, sizeof(guint32));
-	self->tds = FU_TDX_HOST_TDS_UNKNOWN;
-}
-
-static void
-fu_tdx_host_class_init(FuTdxHostClass *klass)
-{
-	GObjectClass *object_class = G_OBJECT_CLASS(klass);
-	object_class->finalize = fu_tdx_host_finalize;
-}
-
-/**
- * fu_tdx_host_new:
- *
- * Creates the facts about a machine, all unknown.
- *
- * Returns: (transfer full): a #FuTdxHost
- **/
 FuTdxHost *
-fu_tdx_host_new(void)
+fu_tdx_host_new(FuUdevDevice *device)
 {
-	return g_object_new(FU_TYPE_TDX_HOST, NULL);
+	g_autoptr(FuTdxHost) self = g_new0(FuTdxHost, 1);
+
+	self->remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
+	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_host_funcs); i++)
+		fu_tdx_host_read(self, device, i);
+	return g_steal_pointer(&self);
+}
+
+/* only what an update changes */
+FuTdxHost *
+fu_tdx_host_new_after(FuUdevDevice *device, const FuTdxHost *before)
+{
+	g_autoptr(FuTdxHost) self = g_new0(FuTdxHost, 1);
+
+	self->attr_remaining_updates = before->attr_remaining_updates;
+	self->remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
+	fu_tdx_host_read(self, device, FU_TDX_HOST_FACT_MODULE);
+	fu_tdx_host_read(self, device, FU_TDX_HOST_FACT_REMAINING_UPDATES);
+	return g_steal_pointer(&self);
+}
+
+void
+fu_tdx_host_free(FuTdxHost *self)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(self->errors); i++)
+		g_free(self->errors[i]);
+	g_free(self->module_version);
+	g_free(self->seamldr_version);
+	g_free(self->cpus_online);
+	g_free(self->cpus_present);
+	g_free(self);
 }

@@ -10,51 +10,45 @@
 
 #include "fu-tdx-module-struct.h"
 
-#define FU_TYPE_TDX_HOST (fu_tdx_host_get_type())
-G_DECLARE_FINAL_TYPE(FuTdxHost, fu_tdx_host, FU, TDX_HOST, GObject)
+#define FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN G_MAXUINT64
 
-/* the kernel does not say how many TDs are running */
-#define FU_TDX_HOST_TDS_UNKNOWN G_MAXUINT64
+/* one look at this machine; what is not known has an error */
+typedef struct {
+	gchar *errors[FU_TDX_HOST_FACT_LAST]; /* (nullable) */
+
+	/* as this kernel has them */
+	const gchar *attr_seamldr_version;   /* (nullable): if the P-SEAMLDR is hidden */
+	const gchar *attr_remaining_updates; /* (nullable) */
+	const gchar *upload_name;	     /* (nullable): if there is no upload */
+	FuTdxBlobVersion blob_version;
+
+	gchar *module_version; /* (nullable) */
+	gboolean module_lost;
+	guint16 module_hv;	/* handoff version, 0 in all releases so far */
+	gchar *seamldr_version; /* (nullable) */
+	guint64 remaining_updates;
+	FuFwUploadStatus upload_status;
+
+	guint32 cpu; /* CPUID.1.EAX of all sockets, with the stepping masked */
+	gboolean erratum;
+	gchar *cpus_online;  /* (nullable) */
+	gchar *cpus_present; /* (nullable) */
+	FuTdxGuests guests;
+	guint64 tds; /* if counted */
+} FuTdxHost;
 
 FuTdxHost *
-fu_tdx_host_new(void);
-gboolean
-fu_tdx_host_load(FuTdxHost *self, FuUdevDevice *device, GError **error) G_GNUC_WARN_UNUSED_RESULT
-    G_GNUC_NON_NULL(1, 2);
-gboolean
-fu_tdx_host_load_state(FuTdxHost *self,
-		       FuUdevDevice *device,
-		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
-
+fu_tdx_host_new(FuUdevDevice *device) G_GNUC_NON_NULL(1);
+FuTdxHost *
+fu_tdx_host_new_after(FuUdevDevice *device, const FuTdxHost *before) G_GNUC_NON_NULL(1, 2);
+void
+fu_tdx_host_free(FuTdxHost *self);
 gboolean
 fu_tdx_host_parse_cpuinfo(FuTdxHost *self,
 			  const gchar *str,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gboolean
-fu_tdx_host_parse_cpus(FuTdxHost *self, const gchar *present, const gchar *online, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
-gboolean
 fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1, 2);
-void
-fu_tdx_host_set_seamldr_layout(FuTdxHost *self, FuTdxSeamldrLayout seamldr_layout)
-    G_GNUC_NON_NULL(1);
-void
-fu_tdx_host_set_upload_name(FuTdxHost *self, const gchar *upload_name) G_GNUC_NON_NULL(1);
 
-const gchar *
-fu_tdx_host_get_vendor(FuTdxHost *self) G_GNUC_NON_NULL(1);
-GArray *
-fu_tdx_host_get_signatures(FuTdxHost *self) G_GNUC_NON_NULL(1);
-gboolean
-fu_tdx_host_get_erratum(FuTdxHost *self) G_GNUC_NON_NULL(1);
-const gchar *
-fu_tdx_host_get_cpus_offline(FuTdxHost *self) G_GNUC_NON_NULL(1);
-guint64
-fu_tdx_host_get_tds(FuTdxHost *self) G_GNUC_NON_NULL(1);
-FuTdxSeamldrLayout
-fu_tdx_host_get_seamldr_layout(FuTdxHost *self) G_GNUC_NON_NULL(1);
-const gchar *
-fu_tdx_host_get_upload_name(FuTdxHost *self) G_GNUC_NON_NULL(1);
-FuTdxBlobVersion
-fu_tdx_host_get_blob_version(FuTdxHost *self) G_GNUC_NON_NULL(1);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FuTdxHost, fu_tdx_host_free)

@@ -9,29 +9,12 @@
 #include "fu-tdx-blob-firmware.h"
 #include "fu-tdx-module-device.h"
 #include "fu-tdx-module-plugin.h"
-#include "fu-tdx-seamldr-device.h"
 
 struct _FuTdxModulePlugin {
 	FuPlugin parent_instance;
 };
 
 G_DEFINE_TYPE(FuTdxModulePlugin, fu_tdx_module_plugin, FU_TYPE_PLUGIN)
-
-/* a mistake in the configuration must not let an update through */
-static gboolean
-fu_tdx_module_plugin_get_require_no_guests(FuPlugin *plugin)
-{
-	gboolean value = FALSE;
-	g_autofree gchar *str = fu_plugin_get_config_value(plugin, "RequireNoGuests");
-
-	if (!fu_strtobool(str, &value, NULL)) {
-		g_warning("RequireNoGuests is '%s' in fwupd.conf, expected true or false; using "
-			  "true",
-			  str);
-		return TRUE;
-	}
-	return value;
-}
 
 static gboolean
 fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
@@ -61,7 +44,6 @@ fu_tdx_module_plugin_backend_device_added(FuPlugin *plugin,
 					  GError **error)
 {
 	FuContext *ctx = fu_plugin_get_context(plugin);
-	FuDevice *seamldr;
 	const gchar *sysfs_path;
 	g_autofree gchar *basename = NULL;
 	g_autoptr(FuDevice) dev = NULL;
@@ -79,17 +61,11 @@ fu_tdx_module_plugin_backend_device_added(FuPlugin *plugin,
 
 	dev = g_object_new(FU_TYPE_TDX_MODULE_DEVICE, "context", ctx, NULL);
 	fu_device_incorporate(dev, device, FU_DEVICE_INCORPORATE_FLAG_ALL);
-	if (fu_tdx_module_plugin_get_require_no_guests(plugin)) {
+	if (fu_plugin_get_config_value_boolean(plugin, "RequireNoGuests"))
 		fu_device_add_private_flag(dev, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
-	}
 	locker = fu_device_locker_new(dev, error);
 	if (locker == NULL)
 		return FALSE;
-
-	/* first, as releases of the TDX module require a P-SEAMLDR that has to be known by then */
-	seamldr = fu_tdx_module_device_get_seamldr(FU_TDX_MODULE_DEVICE(dev));
-	if (seamldr != NULL)
-		fu_plugin_add_device(plugin, seamldr);
 	fu_plugin_add_device(plugin, dev);
 	return TRUE;
 }
@@ -105,13 +81,9 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	FuPlugin *plugin = FU_PLUGIN(obj);
 	FuContext *ctx = fu_plugin_get_context(plugin);
 
-	fu_context_add_quirk_key(ctx, "TdxModuleHandoffVersion");
 	fu_context_add_quirk_key(ctx, "TdxModuleSigners");
-	fu_context_add_quirk_key(ctx, "TdxModuleSvn");
-	fu_context_add_quirk_key(ctx, "TdxModuleMrseam");
 	fu_plugin_add_device_udev_subsystem(plugin, "faux");
 	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_MODULE_DEVICE);
-	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_SEAMLDR_DEVICE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_BLOB_FIRMWARE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 

@@ -6,111 +6,138 @@
 
 #include "config.h"
 
-#include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
 
-/* P-SEAMLDR decides all of this too, see seamldr_install.c in its source that Intel has published,
- * but when it refuses, the running TDX module is already gone */
+/* P-SEAMLDR decides all of this too, see seamldr_install.c in its source, but when it refuses, the
+ * running TDX module is already gone */
+
+/* the SVN of a running TDX module is not in sysfs, but it never falls within a series, so this also
+ * is the least that later versions have */
+static const struct {
+	const gchar *version;
+	guint16 svn;
+} fu_tdx_preflight_svns[] = {
+    {"1.5.00", 0x0100}, {"1.5.01", 0x0104}, {"1.5.05", 0x0105}, {"1.5.06", 0x0106},
+    {"1.5.08", 0x0107}, {"1.5.09", 0x0108}, {"1.5.13", 0x010a}, {"1.5.16", 0x010b},
+    {"1.5.20", 0x010c}, {"1.5.24", 0x010d}, {"1.5.28", 0x010e}, {"1.5.34", 0x010f},
+    {"2.0.00", 0x0300}, {"2.0.02", 0x0303}, {"2.0.04", 0x0304}, {"2.0.08", 0x0305},
+    {"2.0.12", 0x0306}, {"2.0.14", 0x0307}, {"2.0.16", 0x0308}, {"2.0.18", 0x0309},
+};
 
 static void
-fu_tdx_preflight_verdict_free(FuTdxPreflightVerdict *verdict)
+fu_tdx_preflight_reason_free(FuTdxPreflightReason *reason)
 {
-	g_free(verdict->reason);
-	g_free(verdict);
+	g_free(reason->message);
+	g_free(reason);
 }
 
 static GPtrArray *
-fu_tdx_preflight_verdicts_new(void)
+fu_tdx_preflight_reasons_new(void)
 {
-	return g_ptr_array_new_with_free_func((GDestroyNotify)fu_tdx_preflight_verdict_free);
+	return g_ptr_array_new_with_free_func((GDestroyNotify)fu_tdx_preflight_reason_free);
 }
 
-static void G_GNUC_PRINTF(4, 5) fu_tdx_preflight_refuse(GPtrArray *verdicts,
+static void G_GNUC_PRINTF(4, 5) fu_tdx_preflight_refuse(GPtrArray *reasons,
 							FuTdxPreflightRule rule,
 							FwupdError code,
 							const gchar *format,
 							...)
 {
-	FuTdxPreflightVerdict *verdict = g_new0(FuTdxPreflightVerdict, 1);
+	FuTdxPreflightReason *reason = g_new0(FuTdxPreflightReason, 1);
 	va_list args;
 
-	verdict->rule = rule;
-	verdict->code = code;
+	reason->rule = rule;
+	reason->code = code;
+	reason->lasting = rule <= FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES;
 	va_start(args, format);
-	verdict->reason = g_strdup_vprintf(format, args);
+	reason->message = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_ptr_array_add(verdicts, verdict);
+	g_ptr_array_add(reasons, reason);
 }
 
-static gchar *
-fu_tdx_preflight_signatures_to_string(GArray *signatures)
+/* major and minor number, which updates at run time never leave */
+gchar *
+fu_tdx_preflight_version_to_series(const gchar *version)
 {
-	g_autoptr(GString) str = g_string_new(NULL);
-	for (guint i = 0; i < signatures->len; i++) {
-		g_string_append_printf(str,
-				       "%s0x%x",
-				       str->len > 0 ? ", " : "",
-				       g_array_index(signatures, guint32, i));
+	g_auto(GStrv) split = NULL;
+
+	if (version == NULL ||
+	    !fu_version_verify_format(version, FWUPD_VERSION_FORMAT_TRIPLET, NULL))
+		return NULL;
+	split = g_strsplit(version, ".", -1);
+	return g_strdup_printf("%u.%u",
+			       (guint)g_ascii_strtoull(split[0], NULL, 10),
+			       (guint)g_ascii_strtoull(split[1], NULL, 10));
+}
+
+/* the least that it can be, 0 for a series that is not known */
+guint16
+fu_tdx_preflight_version_to_svn(const gchar *version)
+{
+	guint16 svn = 0;
+	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
+
+	if (series == NULL)
+		return 0;
+	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
+		const gchar *tmp = fu_tdx_preflight_svns[i].version;
+		if (strncmp(tmp, series, 3) == 0 && strlen(series) == 3 &&
+		    fu_version_compare(tmp, version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0)
+			svn = fu_tdx_preflight_svns[i].svn;
 	}
-	return g_string_free(g_steal_pointer(&str), FALSE);
+	return svn;
 }
 
 static void
-fu_tdx_preflight_check_module(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
+fu_tdx_preflight_check_module(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (facts->module_lost) {
-		fu_tdx_preflight_refuse(verdicts,
+	if (host->module_lost) {
+		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_LOST,
 					FWUPD_ERROR_BROKEN_SYSTEM,
-					"The TDX module is lost, and all TDs with it; reboot the "
-					"host to load the TDX module of the BIOS again");
-		return;
-	}
-	if (facts->module_version == NULL) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_MODULE_VERSION,
+					"The TDX module is lost, and all TDs with it; only a full "
+					"reset of the host loads a TDX module again");
+	} else if (host->module_version == NULL) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN,
 					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The version of the running TDX module is not known (%s), "
-					"and an update needs it; see the log of the kernel",
-					facts->module_error != NULL ? facts->module_error : "");
+					"and an update needs it; see the log of the kernel, then "
+					"restart fwupd",
+					host->errors[FU_TDX_HOST_FACT_MODULE]);
 	}
 }
 
 /* one reason is enough: each of these hides the next ones */
 static void
-fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
+fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (fu_tdx_host_get_erratum(facts->host)) {
+	if (host->erratum) {
 		fu_tdx_preflight_refuse(
-		    verdicts,
+		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM,
 		    FWUPD_ERROR_NOT_SUPPORTED,
 		    "The CPU has the erratum SEAMRET_INVD_VMCS, for which Linux offers no update "
 		    "of the TDX module at run time; install newer microcode, or update the BIOS");
 		return;
 	}
-	if (facts->seamldr_error != NULL) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_SEAMLDR_VERSION,
-					FWUPD_ERROR_BROKEN_SYSTEM,
-					"The version of the P-SEAMLDR is not known (%s), and an "
-					"update needs it; see the log of the kernel, then restart "
-					"fwupd",
-					facts->seamldr_error);
-		return;
-	}
-	if (facts->seamldr_version == NULL) {
+	if (host->seamldr_version == NULL) {
+		const gchar *kernel = host->errors[FU_TDX_HOST_FACT_KERNEL];
+		const gchar *seamldr = host->errors[FU_TDX_HOST_FACT_SEAMLDR];
 		fu_tdx_preflight_refuse(
-		    verdicts,
+		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_SEAMLDR_MISSING,
 		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The kernel shows no version of the P-SEAMLDR, so the TDX module cannot be "
+		    "The version of the P-SEAMLDR is not known (%s), so the TDX module cannot be "
 		    "updated at run time; it needs Linux 7.2 or later and a BIOS with a P-SEAMLDR "
-		    "that can update");
+		    "that can update",
+		    seamldr != NULL  ? seamldr
+		    : kernel != NULL ? kernel
+				     : "the kernel shows none");
 		return;
 	}
-	if (fu_tdx_host_get_upload_name(facts->host) == NULL) {
-		fu_tdx_preflight_refuse(verdicts,
+	if (host->upload_name == NULL) {
+		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
 					FWUPD_ERROR_NOT_SUPPORTED,
 					"The kernel has no firmware upload for the TDX module, "
@@ -119,152 +146,132 @@ fu_tdx_preflight_check_kernel(const FuTdxPreflightFacts *facts, GPtrArray *verdi
 					"module that can be updated at run time");
 		return;
 	}
-	if (facts->remaining_updates == FU_TDX_PREFLIGHT_UPDATES_UNKNOWN) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The number of updates left is not known (%s), and an "
-		    "update needs 1; see the log of the kernel",
-		    facts->remaining_updates_error != NULL ? facts->remaining_updates_error : "");
-		return;
-	}
-	if (facts->remaining_updates == 0) {
-		fu_tdx_preflight_refuse(verdicts,
+	if (host->remaining_updates == 0) {
+		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
 					FWUPD_ERROR_NEEDS_USER_ACTION,
-					"The P-SEAMLDR has 0 updates left until the next reboot, "
-					"and an update needs 1; reboot the host first, and if it "
-					"is 0 even then, update the BIOS");
+					"The P-SEAMLDR has 0 updates left until the next full "
+					"reset, and an update needs 1; reset the host first, and "
+					"if it is 0 even then, update the BIOS");
+	} else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
+					FWUPD_ERROR_BROKEN_SYSTEM,
+					"The number of updates left is not known (%s), and an "
+					"update needs 1; see the log of the kernel, then restart "
+					"fwupd",
+					host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES]);
 	}
 }
 
 static void
-fu_tdx_preflight_check_cpus(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
+fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 {
-	GArray *signatures = fu_tdx_host_get_signatures(facts->host);
-	const gchar *cpus_offline = fu_tdx_host_get_cpus_offline(facts->host);
-
-	if (g_strcmp0(fu_tdx_host_get_vendor(facts->host), "GenuineIntel") != 0) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_CPU_VENDOR,
-					FWUPD_ERROR_NOT_SUPPORTED,
-					"The CPU vendor is %s, and a TDX module needs GenuineIntel",
-					fu_tdx_host_get_vendor(facts->host));
-	}
-	if (signatures->len > 1) {
-		g_autofree gchar *str = fu_tdx_preflight_signatures_to_string(signatures);
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_CPU_MIXED,
-					FWUPD_ERROR_NOT_SUPPORTED,
-					"The sockets have different CPUs (%s), and TDX needs the "
-					"same CPU in all of them",
-					str);
-	}
-	if (cpus_offline != NULL) {
+	if (host->upload_name == NULL)
+		return;
+	if (host->errors[FU_TDX_HOST_FACT_UPLOAD_ACCESS] != NULL) {
 		fu_tdx_preflight_refuse(
-		    verdicts,
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_UPLOAD_DENIED,
+		    FWUPD_ERROR_PERMISSION_DENIED,
+		    "fwupd may not write to %s, and an update needs that; add "
+		    "ReadWritePaths=-/sys/devices/faux to the [Service] section of fwupd.service "
+		    "and restart it, or see what else denies it",
+		    host->errors[FU_TDX_HOST_FACT_UPLOAD_ACCESS]);
+	}
+	if (host->upload_status != FU_FW_UPLOAD_STATUS_IDLE) {
+		const gchar *why = host->errors[FU_TDX_HOST_FACT_UPLOAD];
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
+		    FWUPD_ERROR_NEEDS_USER_ACTION,
+		    "The firmware upload is '%s' (%s), and an update needs 'idle'; wait until the "
+		    "other program has finished, or stop it",
+		    fu_fw_upload_status_to_string(host->upload_status),
+		    why != NULL ? why : "another program is uploading");
+	}
+}
+
+static void
+fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
+{
+	if (host->cpu == 0) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_CPU_UNKNOWN,
+					FWUPD_ERROR_BROKEN_SYSTEM,
+					"The CPU in all sockets is not known (%s), and an update "
+					"needs one that the image is for",
+					host->errors[FU_TDX_HOST_FACT_CPU]);
+	}
+	if (host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE] != NULL) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_CPU_OFFLINE,
+					FWUPD_ERROR_BROKEN_SYSTEM,
+					"It is not known which CPUs are online (%s), and an update "
+					"needs all of them",
+					host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE]);
+	} else if (g_strcmp0(host->cpus_online, host->cpus_present) != 0) {
+		fu_tdx_preflight_refuse(
+		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_CPU_OFFLINE,
 		    FWUPD_ERROR_NEEDS_USER_ACTION,
-		    "CPU %s is offline, and an update needs all CPUs online, as it would otherwise "
+		    "CPUs %s are online, and an update needs all of %s, as it would otherwise "
 		    "destroy the running TDX module; write 1 to online in "
 		    "/sys/devices/system/cpu/cpuN, or switch SMT on",
-		    cpus_offline);
+		    host->cpus_online,
+		    host->cpus_present);
 	}
 }
 
 static void
-fu_tdx_preflight_check_guests(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
+fu_tdx_preflight_check_guests(const FuTdxHost *host, GPtrArray *reasons)
 {
-	guint64 tds = fu_tdx_host_get_tds(facts->host);
-
-	if (!facts->require_no_tds || tds == 0)
-		return;
-	if (tds == FU_TDX_HOST_TDS_UNKNOWN) {
+	if (host->guests == FU_TDX_GUESTS_UNKNOWN) {
 		fu_tdx_preflight_refuse(
-		    verdicts,
+		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
 		    FWUPD_ERROR_NEEDS_USER_ACTION,
-		    "The kernel does not say how many TDs are running, and RequireNoGuests=true in "
-		    "fwupd.conf needs 0; mount the cgroup tree with its misc controller, or set "
-		    "RequireNoGuests=false");
-		return;
+		    "It is not known how many TDs are running, and RequireNoGuests=true in "
+		    "fwupd.conf needs 0: %s",
+		    host->errors[FU_TDX_HOST_FACT_GUESTS]);
+	} else if (host->guests == FU_TDX_GUESTS_COUNTED && host->tds > 0) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
+					FWUPD_ERROR_NEEDS_USER_ACTION,
+					"TDs running: %" G_GUINT64_FORMAT
+					", and RequireNoGuests=true in fwupd.conf needs 0; stop or "
+					"migrate them, or set RequireNoGuests=false",
+					host->tds);
 	}
-	fu_tdx_preflight_refuse(verdicts,
-				FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
-				FWUPD_ERROR_NEEDS_USER_ACTION,
-				"TDs running: %" G_GUINT64_FORMAT
-				", and RequireNoGuests=true in fwupd.conf needs 0; "
-				"stop or migrate them, or set RequireNoGuests=false",
-				tds);
 }
 
-static void
-fu_tdx_preflight_check_upload(const FuTdxPreflightFacts *facts, GPtrArray *verdicts)
-{
-	if (fu_tdx_host_get_upload_name(facts->host) == NULL ||
-	    facts->upload_status == FU_FW_UPLOAD_STATUS_IDLE)
-		return;
-	if (facts->upload_status == FU_FW_UPLOAD_STATUS_UNKNOWN) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
-					FWUPD_ERROR_BROKEN_SYSTEM,
-					"The status of the firmware upload is not known, and an "
-					"update needs 'idle'; see the log of fwupd");
-		return;
-	}
-	fu_tdx_preflight_refuse(verdicts,
-				FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
-				FWUPD_ERROR_NEEDS_USER_ACTION,
-				"The status of the firmware upload is '%s', and an update needs "
-				"'idle'; wait until the other upload has finished",
-				fu_fw_upload_status_to_string(facts->upload_status));
-}
-
-/**
- * fu_tdx_preflight_check_host:
- * @facts: what is known
- *
- * Checks if the machine can take any image at all.
- *
- * Returns: (transfer container) (element-type FuTdxPreflightVerdict): why not, empty if it can
- **/
+/* can this machine take any image at all? */
 GPtrArray *
-fu_tdx_preflight_check_host(const FuTdxPreflightFacts *facts)
+fu_tdx_preflight_check_host(const FuTdxHost *host, gboolean require_no_guests)
 {
-	g_autoptr(GPtrArray) verdicts = fu_tdx_preflight_verdicts_new();
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	fu_tdx_preflight_check_module(facts, verdicts);
-	if (facts->host_error != NULL) {
-		fu_tdx_preflight_refuse(verdicts,
-					FU_TDX_PREFLIGHT_RULE_HOST_UNKNOWN,
-					FWUPD_ERROR_BROKEN_SYSTEM,
-					"Not everything is known about this machine (%s); see the "
-					"log of fwupd",
-					facts->host_error);
-		return g_steal_pointer(&verdicts);
-	}
-	fu_tdx_preflight_check_kernel(facts, verdicts);
-	fu_tdx_preflight_check_cpus(facts, verdicts);
-	fu_tdx_preflight_check_guests(facts, verdicts);
-	fu_tdx_preflight_check_upload(facts, verdicts);
-	return g_steal_pointer(&verdicts);
+	fu_tdx_preflight_check_module(host, reasons);
+	fu_tdx_preflight_check_kernel(host, reasons);
+	fu_tdx_preflight_check_upload(host, reasons);
+	fu_tdx_preflight_check_cpus(host, reasons);
+	if (require_no_guests)
+		fu_tdx_preflight_check_guests(host, reasons);
+	return g_steal_pointer(&reasons);
 }
 
 static void
-fu_tdx_preflight_check_signer(const FuTdxPreflightFacts *facts,
-			      FuTdxSigstructFirmware *sigstruct,
-			      GPtrArray *verdicts)
+fu_tdx_preflight_check_signer(FuTdxSigstructFirmware *sigstruct,
+			      GPtrArray *signers,
+			      GPtrArray *reasons)
 {
 	g_autofree gchar *expected = NULL;
 	g_autofree gchar *signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
 
-	for (guint i = 0; i < facts->signers->len; i++) {
-		if (g_ascii_strcasecmp(signer, g_ptr_array_index(facts->signers, i)) == 0)
-			return;
-	}
-	expected = fu_strjoin(" or ", facts->signers);
-	fu_tdx_preflight_refuse(verdicts,
+	if (g_ptr_array_find_with_equal_func(signers, signer, g_str_equal, NULL))
+		return;
+	expected = fu_strjoin(" or ", signers);
+	fu_tdx_preflight_refuse(reasons,
 				FU_TDX_PREFLIGHT_RULE_IMAGE_SIGNER,
 				FWUPD_ERROR_SIGNATURE_INVALID,
 				"The image is signed with the key %s, and the P-SEAMLDR takes only "
@@ -273,244 +280,169 @@ fu_tdx_preflight_check_signer(const FuTdxPreflightFacts *facts,
 				expected);
 }
 
-static void
-fu_tdx_preflight_check_image_cpus(const FuTdxPreflightFacts *facts,
-				  FuTdxSigstructFirmware *sigstruct,
-				  GPtrArray *verdicts)
-{
-	GArray *signatures = fu_tdx_host_get_signatures(facts->host);
-
-	for (guint i = 0; i < signatures->len; i++) {
-		guint32 signature = g_array_index(signatures, guint32, i);
-		g_autofree gchar *cpus = NULL;
-
-		if (fu_tdx_sigstruct_firmware_has_cpu(sigstruct, signature))
-			continue;
-		cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_IMAGE_CPU,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The image is for the CPUs %s, and this machine has 0x%x; use the image for "
-		    "this CPU",
-		    cpus,
-		    signature);
-	}
-}
-
 /* loaders of the 1.5 series want zero where the modules of 2.0 and later have their version */
 static void
-fu_tdx_preflight_check_image_seamldr(const FuTdxPreflightFacts *facts,
+fu_tdx_preflight_check_image_seamldr(const FuTdxHost *host,
 				     FuTdxSigstructFirmware *sigstruct,
-				     GPtrArray *verdicts)
+				     GPtrArray *reasons)
 {
 	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
 
-	if (facts->seamldr_version == NULL || version == NULL)
+	if (version == NULL || host->seamldr_version == NULL ||
+	    !g_str_has_prefix(host->seamldr_version, "1."))
 		return;
-	if (!g_str_has_prefix(facts->seamldr_version, "1."))
-		return;
-	fu_tdx_preflight_refuse(verdicts,
+	fu_tdx_preflight_refuse(reasons,
 				FU_TDX_PREFLIGHT_RULE_IMAGE_SEAMLDR,
 				FWUPD_ERROR_NOT_SUPPORTED,
 				"The P-SEAMLDR is %s, and the image of the TDX module %s needs "
 				"2.0.00 or later; update the BIOS first",
-				facts->seamldr_version,
+				host->seamldr_version,
 				version);
 }
 
 static void
-fu_tdx_preflight_check_image_handoff(const FuTdxPreflightFacts *facts,
+fu_tdx_preflight_check_image_handoff(const FuTdxHost *host,
 				     FuTdxSigstructFirmware *sigstruct,
-				     GPtrArray *verdicts)
+				     GPtrArray *reasons)
 {
+	guint16 module_hv = fu_tdx_sigstruct_firmware_get_module_hv(sigstruct);
 	guint16 min_update_hv = fu_tdx_sigstruct_firmware_get_min_update_hv(sigstruct);
 
-	if (min_update_hv <= facts->module_hv)
+	if (host->module_hv >= min_update_hv && host->module_hv <= module_hv)
 		return;
-	fu_tdx_preflight_refuse(verdicts,
+	fu_tdx_preflight_refuse(reasons,
 				FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
 				FWUPD_ERROR_NOT_SUPPORTED,
-				"The image takes over from TDX modules with handoff version %u or "
-				"later, and the running one has %u; update to a release in between "
+				"The image takes over from TDX modules with handoff versions %u to "
+				"%u, and the running one has %u; update to a release in between "
 				"first, or update the BIOS",
 				min_update_hv,
-				facts->module_hv);
+				module_hv,
+				host->module_hv);
 }
 
-/**
- * fu_tdx_preflight_check_image:
- * @facts: what is known; without a host only what is the same on every machine is checked
- * @sigstruct: the signed description of the module, already verified
- *
- * Checks if the P-SEAMLDR would take an image on this machine.
- *
- * Returns: (transfer container) (element-type FuTdxPreflightVerdict): why not, empty if it would
- **/
+/* would P-SEAMLDR take a verified image? Without @host only what is the same on every machine */
 GPtrArray *
-fu_tdx_preflight_check_image(const FuTdxPreflightFacts *facts, FuTdxSigstructFirmware *sigstruct)
+fu_tdx_preflight_check_image(const FuTdxHost *host,
+			     FuTdxSigstructFirmware *sigstruct,
+			     GPtrArray *signers)
 {
-	g_autoptr(GPtrArray) verdicts = fu_tdx_preflight_verdicts_new();
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	fu_tdx_preflight_check_signer(facts, sigstruct, verdicts);
+	fu_tdx_preflight_check_signer(sigstruct, signers, reasons);
 	if (fu_tdx_sigstruct_firmware_get_debug(sigstruct)) {
-		fu_tdx_preflight_refuse(verdicts,
+		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_DEBUG,
 					FWUPD_ERROR_NOT_SUPPORTED,
 					"The image is debug-signed, and only unlocked CPUs take "
 					"that; use a production image");
 	}
-	if (facts->host == NULL)
-		return g_steal_pointer(&verdicts);
-	fu_tdx_preflight_check_image_cpus(facts, sigstruct, verdicts);
-	fu_tdx_preflight_check_image_seamldr(facts, sigstruct, verdicts);
-	fu_tdx_preflight_check_image_handoff(facts, sigstruct, verdicts);
-	return g_steal_pointer(&verdicts);
+	if (host == NULL)
+		return g_steal_pointer(&reasons);
+	if (host->cpu != 0 && !fu_tdx_sigstruct_firmware_has_cpu(sigstruct, host->cpu)) {
+		g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_IMAGE_CPU,
+					FWUPD_ERROR_NOT_SUPPORTED,
+					"The image is for the CPUs %s, and this machine has 0x%x; "
+					"use the image for this CPU",
+					cpus,
+					host->cpu);
+	}
+	fu_tdx_preflight_check_image_seamldr(host, sigstruct, reasons);
+	fu_tdx_preflight_check_image_handoff(host, sigstruct, reasons);
+	return g_steal_pointer(&reasons);
 }
 
 static void
-fu_tdx_preflight_check_svn(const FuTdxPreflightFacts *facts,
+fu_tdx_preflight_check_svn(const FuTdxHost *host,
 			   FuTdxSigstructFirmware *sigstruct,
-			   GPtrArray *verdicts)
+			   GPtrArray *reasons)
 {
 	guint16 svn = fu_tdx_sigstruct_firmware_get_seamsvn(sigstruct);
+	guint16 svn_running = fu_tdx_preflight_version_to_svn(host->module_version);
 
-	if (facts->module_svn == 0)
+	if (svn_running == 0 || (svn >= svn_running && svn >> 8 == svn_running >> 8))
 		return;
-	if (svn >= facts->module_svn && svn >> 8 == facts->module_svn >> 8)
-		return;
-	fu_tdx_preflight_refuse(verdicts,
+	fu_tdx_preflight_refuse(reasons,
 				FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
 				FWUPD_ERROR_VERSION_NEWER,
-				"The SVN of the image is 0x%04x, and the running TDX module has "
-				"0x%04x; the P-SEAMLDR takes only the same high byte and at least "
-				"the same low byte, so use a newer image of this series",
+				"The SVN of the image is 0x%04x, and the running TDX module has at "
+				"least 0x%04x; the P-SEAMLDR takes only the same high byte and at "
+				"least the same low byte, so use a newer image of this series",
 				svn,
-				facts->module_svn);
+				svn_running);
 }
 
+/* the engine refuses older ones as the device is only-version-upgrade, but not in install-blob */
 static void
-fu_tdx_preflight_check_newer(const FuTdxPreflightFacts *facts,
-			     const gchar *version,
-			     gboolean reinstall,
-			     GPtrArray *verdicts)
+fu_tdx_preflight_check_newer(const FuTdxHost *host, const gchar *version, GPtrArray *reasons)
 {
-	gint rc = fu_version_compare(version, facts->module_version, FWUPD_VERSION_FORMAT_TRIPLET);
+	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
+	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(host->module_version);
 
-	if (rc > 0 || (rc == 0 && reinstall))
+	if (g_strcmp0(series, series_running) == 0 &&
+	    fu_version_compare(version, host->module_version, FWUPD_VERSION_FORMAT_TRIPLET) > 0)
 		return;
-	if (rc == 0) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
-		    FWUPD_ERROR_VERSION_SAME,
-		    "The TDX module %s is already running, and to install it again would cost 1 of "
-		    "%" G_GUINT64_FORMAT " updates left; use --allow-reinstall if you want that",
-		    version,
-		    facts->remaining_updates);
-		return;
-	}
-	fu_tdx_preflight_refuse(verdicts,
-				FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
-				FWUPD_ERROR_VERSION_NEWER,
-				"The image is TDX module %s, and %s is running; a downgrade at run "
-				"time is not possible, so reboot to get the TDX module of the BIOS",
-				version,
-				facts->module_version);
+	fu_tdx_preflight_refuse(
+	    reasons,
+	    FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
+	    FWUPD_ERROR_VERSION_NEWER,
+	    "The image is TDX module %s, and %s is running; an update at run time needs a newer "
+	    "one of the series %s, and another one comes with the next boot or BIOS",
+	    version,
+	    host->module_version,
+	    series_running);
 }
 
-/**
- * fu_tdx_preflight_check_version:
- * @facts: what is known
- * @sigstruct: the signed description of the module, already verified
- * @version: (nullable): the version of the release, e.g. `1.5.16`
- * @reinstall: if the user has asked for the running version again
- *
- * Checks if the running TDX module can be replaced by that of an image.
- *
- * Returns: (transfer container) (element-type FuTdxPreflightVerdict): why not, empty if it can
- **/
+/* can the running TDX module be replaced by that of a verified image? */
 GPtrArray *
-fu_tdx_preflight_check_version(const FuTdxPreflightFacts *facts,
+fu_tdx_preflight_check_version(const FuTdxHost *host,
 			       FuTdxSigstructFirmware *sigstruct,
-			       const gchar *version,
-			       gboolean reinstall)
+			       const gchar *version)
 {
 	const gchar *version_img = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
-	g_autofree gchar *series = NULL;
-	g_autofree gchar *series_running = NULL;
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GPtrArray) verdicts = fu_tdx_preflight_verdicts_new();
+	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	series = fu_tdx_common_version_to_series(version, &error_local);
-	if (series == NULL) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "The %s; install the image from a cabinet archive that gives its version",
-		    error_local->message);
-		return g_steal_pointer(&verdicts);
-	}
-	if (version_img != NULL &&
-	    fu_version_compare(version, version_img, FWUPD_VERSION_FORMAT_TRIPLET) != 0) {
-		fu_tdx_preflight_refuse(verdicts,
+	if (series == NULL ||
+	    (version_img != NULL &&
+	     fu_version_compare(version, version_img, FWUPD_VERSION_FORMAT_TRIPLET) != 0)) {
+		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
 					FWUPD_ERROR_INVALID_FILE,
-					"The release is %s, but its image is TDX module %s; the "
-					"publisher has to correct the cabinet archive",
-					version,
-					version_img);
+					"The version of the release is '%s', expected %s; use a "
+					"cabinet archive that gives the right one",
+					version != NULL ? version : "",
+					version_img != NULL ? version_img
+							    : "three numbers such as '1.5.06'");
+		return g_steal_pointer(&reasons);
 	}
-	fu_tdx_preflight_check_svn(facts, sigstruct, verdicts);
 
 	/* the host rules have refused already */
-	series_running = fu_tdx_common_version_to_series(facts->module_version, NULL);
-	if (series_running == NULL)
-		return g_steal_pointer(&verdicts);
-	if (g_strcmp0(series, series_running) != 0) {
-		fu_tdx_preflight_refuse(
-		    verdicts,
-		    FU_TDX_PREFLIGHT_RULE_VERSION_SERIES,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "The image is TDX module %s, and %s is running; an update at run time stays in "
-		    "the series %s, so update the BIOS to get another one",
-		    version,
-		    facts->module_version,
-		    series_running);
-		return g_steal_pointer(&verdicts);
-	}
-	fu_tdx_preflight_check_newer(facts, version, reinstall, verdicts);
-	return g_steal_pointer(&verdicts);
+	if (host->module_version == NULL)
+		return g_steal_pointer(&reasons);
+	fu_tdx_preflight_check_svn(host, sigstruct, reasons);
+	fu_tdx_preflight_check_newer(host, version, reasons);
+	return g_steal_pointer(&reasons);
 }
 
-/**
- * fu_tdx_preflight_to_error:
- * @verdicts: (element-type FuTdxPreflightVerdict): what a check found
- * @error: (nullable): optional return location for an error
- *
- * Converts all the reasons into one error, with the code of the first.
- *
- * Returns: %TRUE if there are none
- **/
+/* all the reasons in one error, with the code of the first */
 gboolean
-fu_tdx_preflight_to_error(GPtrArray *verdicts, GError **error)
+fu_tdx_preflight_to_error(GPtrArray *reasons, GError **error)
 {
-	FuTdxPreflightVerdict *first;
+	FuTdxPreflightReason *first;
 	g_autofree gchar *str = NULL;
-	g_autoptr(GPtrArray) reasons = g_ptr_array_new();
+	g_autoptr(GPtrArray) messages = g_ptr_array_new();
 
-	g_return_val_if_fail(verdicts != NULL, FALSE);
-	g_return_val_if_fail(error == NULL || *error == NULL, FALSE);
-
-	if (verdicts->len == 0)
+	if (reasons->len == 0)
 		return TRUE;
-	for (guint i = 0; i < verdicts->len; i++) {
-		FuTdxPreflightVerdict *verdict = g_ptr_array_index(verdicts, i);
-		g_ptr_array_add(reasons, verdict->reason);
+	for (guint i = 0; i < reasons->len; i++) {
+		FuTdxPreflightReason *reason = g_ptr_array_index(reasons, i);
+		g_ptr_array_add(messages, reason->message);
 	}
-	first = g_ptr_array_index(verdicts, 0);
-	str = fu_strjoin(". ", reasons);
+	first = g_ptr_array_index(reasons, 0);
+	str = fu_strjoin(". ", messages);
 	g_set_error_literal(error, FWUPD_ERROR, first->code, str);
 	return FALSE;
 }

@@ -15,8 +15,10 @@ G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
 		     TDX_SIGSTRUCT_FIRMWARE,
 		     FuFirmware)
 
-/* the size of a page, in bytes; a sigstruct has one of its own in the image */
 #define FU_TDX_PAGE_SIZE 0x1000
+
+/* P-SEAMLDR ignores the stepping in CPUID.1.EAX */
+#define FU_TDX_CPU_MASK 0xFFFFFFF0
 
 FuFirmware *
 fu_tdx_sigstruct_firmware_new(void);
@@ -24,6 +26,8 @@ guint32
 fu_tdx_sigstruct_firmware_get_date(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 guint16
 fu_tdx_sigstruct_firmware_get_seamsvn(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+guint16
+fu_tdx_sigstruct_firmware_get_module_hv(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 guint16
 fu_tdx_sigstruct_firmware_get_min_update_hv(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gboolean
@@ -35,11 +39,9 @@ fu_tdx_sigstruct_firmware_get_signer(FuTdxSigstructFirmware *self) G_GNUC_NON_NU
 gchar *
 fu_tdx_sigstruct_firmware_get_cpus(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gboolean
-fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 signature)
-    G_GNUC_NON_NULL(1);
+fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 cpu) G_GNUC_NON_NULL(1);
 gboolean
 fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
-				       const guint8 *digest,
-				       gsize digestsz,
+				       FuInputStream *stream,
 				       GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1, 2);
