@@ -44,18 +44,30 @@ fu_fw_upload_write_loading(FuUdevDevice *device,
 	return fu_udev_device_write_sysfs(device, path, value, FU_FW_UPLOAD_SYSFS_TIMEOUT, error);
 }
 
-static gboolean
-fu_fw_upload_read_driver_status(FuUdevDevice *device,
-				const gchar *name,
-				FuFwUploadStatus *status,
-				GError **error)
+/* a program that writes its image is not seen by the driver, which is idle meanwhile */
+gboolean
+fu_fw_upload_read_status(FuUdevDevice *device,
+			 const gchar *name,
+			 FuFwUploadStatus *status,
+			 GError **error)
 {
+	g_autofree gchar *loading = NULL;
 	g_autofree gchar *value = fu_fw_upload_read(device, name, "status", error);
 
+	*status = FU_FW_UPLOAD_STATUS_UNKNOWN;
 	if (value == NULL)
 		return FALSE;
+	if (g_strcmp0(value, "idle") == 0) {
+		loading = fu_fw_upload_read(device, name, "loading", error);
+		if (loading == NULL)
+			return FALSE;
+		*status = g_strcmp0(loading, FU_FW_UPLOAD_LOADING_FINISH) == 0
+			      ? FU_FW_UPLOAD_STATUS_IDLE
+			      : FU_FW_UPLOAD_STATUS_LOADING;
+		return TRUE;
+	}
 	*status = fu_fw_upload_status_from_string(value);
-	if (*status == FU_FW_UPLOAD_STATUS_UNKNOWN || *status == FU_FW_UPLOAD_STATUS_LOADING) {
+	if (*status <= FU_FW_UPLOAD_STATUS_LOADING) {
 		*status = FU_FW_UPLOAD_STATUS_UNKNOWN;
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -65,28 +77,6 @@ fu_fw_upload_read_driver_status(FuUdevDevice *device,
 			    value);
 		return FALSE;
 	}
-	return TRUE;
-}
-
-/* idle only if nobody is uploading: the driver is idle too while a program writes its image */
-gboolean
-fu_fw_upload_read_status(FuUdevDevice *device,
-			 const gchar *name,
-			 FuFwUploadStatus *status,
-			 GError **error)
-{
-	g_autofree gchar *loading = NULL;
-
-	if (!fu_fw_upload_read_driver_status(device, name, status, error))
-		return FALSE;
-	if (*status != FU_FW_UPLOAD_STATUS_IDLE)
-		return TRUE;
-	*status = FU_FW_UPLOAD_STATUS_UNKNOWN;
-	loading = fu_fw_upload_read(device, name, "loading", error);
-	if (loading == NULL)
-		return FALSE;
-	*status = g_strcmp0(loading, "0") == 0 ? FU_FW_UPLOAD_STATUS_IDLE
-					       : FU_FW_UPLOAD_STATUS_LOADING;
 	return TRUE;
 }
 
@@ -110,7 +100,7 @@ fu_fw_upload_check_idle(FuUdevDevice *device, const gchar *name, GError **error)
 }
 
 static gboolean
-fu_fw_upload_compare_stream(GInputStream *stream, GBytes *blob, GError **error)
+fu_fw_upload_compare(GInputStream *stream, GBytes *blob, GError **error)
 {
 	gsize bufsz = 0;
 	gsize offset = 0;
@@ -123,25 +113,17 @@ fu_fw_upload_compare_stream(GInputStream *stream, GBytes *blob, GError **error)
 			fwupd_error_convert(error);
 			return FALSE;
 		}
-		if (len > bufsz - offset || memcmp(chunk, buf + offset, len) != 0) {
+		if (len > bufsz - offset || memcmp(chunk, buf + offset, len) != 0 ||
+		    (len == 0 && offset != bufsz)) {
 			g_set_error(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_WRITE,
-				    "the kernel has other data from 0x%zx on, expected ours",
+				    "it is not ours from 0x%zx on: another program has interfered",
 				    offset);
 			return FALSE;
 		}
 		offset += len;
 	} while (len > 0);
-	if (offset != bufsz) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_WRITE,
-			    "the kernel has 0x%zx bytes, expected 0x%zx",
-			    offset,
-			    bufsz);
-		return FALSE;
-	}
 	return TRUE;
 }
 
@@ -164,7 +146,7 @@ fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, G
 		fwupd_error_convert(error);
 		return FALSE;
 	}
-	return fu_fw_upload_compare_stream(G_INPUT_STREAM(stream), blob, error);
+	return fu_fw_upload_compare(G_INPUT_STREAM(stream), blob, error);
 }
 
 static gboolean
@@ -181,7 +163,7 @@ fu_fw_upload_write_data(FuUdevDevice *device, const gchar *name, GBytes *blob, G
 					      error))
 		return FALSE;
 	if (!fu_fw_upload_check_data(device, name, blob, error)) {
-		g_prefix_error(error, "firmware/%s/data cannot be proved: ", name);
+		g_prefix_error(error, "firmware/%s/data: ", name);
 		return FALSE;
 	}
 
@@ -215,11 +197,11 @@ fu_fw_upload_poll_cb(FuDevice *device, gpointer user_data, GError **error)
 	FuFwUploadPollHelper *helper = (FuFwUploadPollHelper *)user_data;
 	FuFwUploadStatus status = FU_FW_UPLOAD_STATUS_UNKNOWN;
 
-	if (!fu_fw_upload_read_driver_status(FU_UDEV_DEVICE(device),
-					     helper->name,
-					     &status,
-					     &helper->error) ||
-	    status == FU_FW_UPLOAD_STATUS_IDLE)
+	if (!fu_fw_upload_read_status(FU_UDEV_DEVICE(device),
+				      helper->name,
+				      &status,
+				      &helper->error) ||
+	    status <= FU_FW_UPLOAD_STATUS_LOADING)
 		return TRUE;
 	g_set_error(error,
 		    FWUPD_ERROR,

@@ -49,63 +49,49 @@ fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
 			       gsize streamsz,
 			       GError **error)
 {
-	gsize modulesz = streamsz - FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE;
-	guint32 length;
-	guint32 module_nr_pages;
-	g_autoptr(FuStructTdxBlobHdrV1) st_v1 = NULL;
-	g_autoptr(FuStructTdxBlobHdrV2) st_v2 = NULL;
+	guint64 size;
 
 	if (self->blob_version == FU_TDX_BLOB_VERSION_V1) {
-		st_v1 = fu_struct_tdx_blob_hdr_v1_parse_stream(stream, 0x0, error);
-		if (st_v1 == NULL)
+		g_autoptr(FuStructTdxBlobHdrV1) st =
+		    fu_struct_tdx_blob_hdr_v1_parse_stream(stream, 0x0, error);
+		if (st == NULL)
 			return FALSE;
-		length = fu_struct_tdx_blob_hdr_v1_get_length(st_v1);
-		if (length != streamsz) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "TDX-BLOB header length is 0x%x, expected 0x%zx as the image "
-				    "has",
-				    length,
-				    streamsz);
+		size = fu_struct_tdx_blob_hdr_v1_get_length(st);
+	} else {
+		g_autoptr(FuStructTdxBlobHdrV2) st =
+		    fu_struct_tdx_blob_hdr_v2_parse_stream(stream, 0x0, error);
+		if (st == NULL)
 			return FALSE;
-		}
-		return TRUE;
+		size =
+		    FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE +
+		    (guint64)fu_struct_tdx_blob_hdr_v2_get_module_nr_pages(st) * FU_TDX_PAGE_SIZE;
 	}
-	st_v2 = fu_struct_tdx_blob_hdr_v2_parse_stream(stream, 0x0, error);
-	if (st_v2 == NULL)
-		return FALSE;
-	module_nr_pages = fu_struct_tdx_blob_hdr_v2_get_module_nr_pages(st_v2);
-	if (module_nr_pages != modulesz / FU_TDX_PAGE_SIZE) {
+	if (size != streamsz) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
-			    "TDX-BLOB header module_nr_pages is %u, expected %zu as the image has",
-			    module_nr_pages,
-			    modulesz / FU_TDX_PAGE_SIZE);
+			    "TDX-BLOB header is that of an image of 0x%" G_GINT64_MODIFIER
+			    "x bytes, expected 0x%zx as the file has",
+			    size,
+			    streamsz);
 		return FALSE;
 	}
 	return TRUE;
 }
 
 /* fu_sum16w() calls a function for each word, which takes half as long as SHA-384 here */
-static guint16
-fu_tdx_blob_firmware_sum(const guint8 *buf, gsize bufsz)
-{
-	guint32 sum_low = 0;
-	guint32 sum_high = 0;
-	for (gsize i = 0; i < bufsz; i += 2) {
-		sum_low += buf[i];
-		sum_high += buf[i + 1];
-	}
-	return sum_low + (sum_high << 8);
-}
-
 static gboolean
 fu_tdx_blob_firmware_sum_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
 {
 	guint16 *sum = (guint16 *)user_data;
-	*sum += fu_tdx_blob_firmware_sum(buf, bufsz);
+	guint32 sum_low = 0;
+	guint32 sum_high = 0;
+
+	for (gsize i = 0; i < bufsz; i += 2) {
+		sum_low += buf[i];
+		sum_high += buf[i + 1];
+	}
+	*sum += sum_low + (sum_high << 8);
 	return TRUE;
 }
 
@@ -128,26 +114,6 @@ fu_tdx_blob_firmware_check_sum(FuInputStream *stream, GError **error)
 }
 
 static gboolean
-fu_tdx_blob_firmware_add_image(FuTdxBlobFirmware *self,
-			       FuFirmware *img,
-			       const gchar *id,
-			       FuInputStream *stream,
-			       FuFirmwareParseFlags flags,
-			       GError **error)
-{
-	fu_firmware_set_id(img, id);
-	if (!fu_firmware_parse_stream(img,
-				      stream,
-				      0x0,
-				      flags | FU_FIRMWARE_PARSE_FLAG_CACHE_STREAM,
-				      error)) {
-		g_prefix_error(error, "%s: ", id);
-		return FALSE;
-	}
-	return fu_firmware_add_image(FU_FIRMWARE(self), img, error);
-}
-
-static gboolean
 fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 				  FuInputStream *stream,
 				  gsize modulesz,
@@ -155,7 +121,7 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 				  GError **error)
 {
 	g_autoptr(FuFirmware) module = fu_firmware_new();
-	g_autoptr(FuFirmware) sigstruct = fu_tdx_sigstruct_firmware_new();
+	g_autoptr(FuFirmware) sigstruct = g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL);
 	g_autoptr(FuInputStream) stream_module = NULL;
 	g_autoptr(FuInputStream) stream_sigstruct = NULL;
 
@@ -163,12 +129,10 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 	    fu_partial_input_stream_new(stream, FU_TDX_PAGE_SIZE, FU_TDX_PAGE_SIZE, error);
 	if (stream_sigstruct == NULL)
 		return FALSE;
-	if (!fu_tdx_blob_firmware_add_image(self,
-					    sigstruct,
-					    FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT,
-					    stream_sigstruct,
-					    flags,
-					    error))
+	if (!fu_firmware_parse_stream(sigstruct, stream_sigstruct, 0x0, flags, error))
+		return FALSE;
+	fu_firmware_set_id(sigstruct, FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT);
+	if (!fu_firmware_add_image(FU_FIRMWARE(self), sigstruct, error))
 		return FALSE;
 	stream_module = fu_partial_input_stream_new(stream,
 						    FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE,
@@ -176,12 +140,10 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 						    error);
 	if (stream_module == NULL)
 		return FALSE;
-	if (!fu_tdx_blob_firmware_add_image(self,
-					    module,
-					    FU_TDX_BLOB_FIRMWARE_ID_MODULE,
-					    stream_module,
-					    flags,
-					    error))
+	if (!fu_firmware_set_stream(module, stream_module, error))
+		return FALSE;
+	fu_firmware_set_id(module, FU_TDX_BLOB_FIRMWARE_ID_MODULE);
+	if (!fu_firmware_add_image(FU_FIRMWARE(self), module, error))
 		return FALSE;
 	if (flags & FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM)
 		return TRUE;
@@ -269,7 +231,7 @@ fu_tdx_blob_firmware_write(FuFirmware *firmware, GError **error)
 	fu_byte_array_append_bytes(buf, blob_module);
 
 	/* both versions have it in the same place */
-	sum = fu_tdx_blob_firmware_sum(buf->data, buf->len);
+	sum = fu_sum16w(buf->data, buf->len, G_LITTLE_ENDIAN);
 	if (!fu_memwrite_uint16_safe(buf->data,
 				     buf->len,
 				     FU_STRUCT_TDX_BLOB_HDR_V2_OFFSET_CHECKSUM,

@@ -8,7 +8,6 @@
 
 #include <fwupdplugin.h>
 
-#include "fu-tdx-module-struct.h"
 #include "fu-tdx-sigstruct-firmware.h"
 
 #define FU_TYPE_TDX_BLOB_FIRMWARE (fu_tdx_blob_firmware_get_type())

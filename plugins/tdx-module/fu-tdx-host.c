@@ -16,12 +16,11 @@
 
 #define FU_TDX_HOST_SYSFS_TIMEOUT 500 /* ms */
 
-/* a host with 8192 logical CPUs has less */
-#define FU_TDX_HOST_CPUINFO_SIZE_MAX (32 * FU_MB)
-#define FU_TDX_HOST_FILE_SIZE_MAX    (64 * FU_KB)
+/* /proc/cpuinfo of a host with 8192 logical CPUs has less */
+#define FU_TDX_HOST_FILE_SIZE_MAX (32 * FU_MB)
 
-/* the kernel prints a short number or version, so this is not one of them */
-#define FU_TDX_HOST_ATTR_SIZE_MAX 32
+/* a number or a version, with room for what is neither */
+#define FU_TDX_HOST_ATTR_SIZE_MAX 64
 
 /* the family and the extended family of CPUID.1.EAX */
 #define FU_TDX_HOST_CPU_FAMILY_MAX (0xF + 0xFF)
@@ -43,16 +42,11 @@ static const struct {
 static void
 fu_tdx_host_prefix_error(GError **error, const gchar *filename)
 {
-	if (error == NULL || *error == NULL)
-		return;
-	if (g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED)) {
-		g_prefix_error(error,
-			       "fwupd is not allowed to read %s, so give it access in its unit, "
-			       "container or security policy: ",
-			       filename);
-		return;
-	}
-	g_prefix_error(error, "failed to read %s: ", filename);
+	g_prefix_error(error,
+		       g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED)
+			   ? "let fwupd read %s in its unit, container or security policy: "
+			   : "failed to read %s: ",
+		       filename);
 }
 
 static gboolean
@@ -62,7 +56,7 @@ fu_tdx_host_parse_number(const gchar *str, guint64 max, guint64 *value, GError *
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_DATA,
-			    "'%.64s' is not a number up to %" G_GUINT64_FORMAT,
+			    "'%s' is not a number up to %" G_GUINT64_FORMAT,
 			    str,
 			    max);
 		return FALSE;
@@ -76,27 +70,19 @@ fu_tdx_host_read_attr(FuUdevDevice *device, const gchar *attr, GError **error)
 {
 	gsize bufsz = 0;
 	const gchar *buf;
-	g_autofree gchar *str = NULL;
 	g_autoptr(GBytes) blob = NULL;
 
-	blob = fu_udev_device_read_sysfs_bytes(device, attr, -1, FU_TDX_HOST_SYSFS_TIMEOUT, error);
+	blob = fu_udev_device_read_sysfs_bytes(device,
+					       attr,
+					       FU_TDX_HOST_ATTR_SIZE_MAX,
+					       FU_TDX_HOST_SYSFS_TIMEOUT,
+					       error);
 	if (blob == NULL) {
 		fu_tdx_host_prefix_error(error, attr);
 		return NULL;
 	}
 	buf = g_bytes_get_data(blob, &bufsz);
-	str = g_strchomp(g_strndup(buf, bufsz));
-	if (bufsz > FU_TDX_HOST_ATTR_SIZE_MAX || !g_str_is_ascii(str)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_READ,
-			    "%s has %zu bytes, expected at most %u of ASCII text",
-			    attr,
-			    bufsz,
-			    (guint)FU_TDX_HOST_ATTR_SIZE_MAX);
-		return NULL;
-	}
-	return g_steal_pointer(&str);
+	return g_strchomp(g_utf8_make_valid(buf, bufsz));
 }
 
 static gchar *
@@ -225,8 +211,8 @@ fu_tdx_host_read_upload_access(FuTdxHost *self, FuUdevDevice *device, GError **e
 
 typedef struct {
 	FuTdxHost *host;
-	guint64 family; /* or G_MAXUINT64 */
-	guint64 model;	/* or G_MAXUINT64 */
+	guint64 family;
+	guint64 model;
 } FuTdxHostCpuinfoHelper;
 
 /* the inverse of what Linux does to show CPUID.1.EAX, but for the stepping */
@@ -235,13 +221,6 @@ fu_tdx_host_add_cpu(FuTdxHostCpuinfoHelper *helper, GError **error)
 {
 	guint32 cpu = 0;
 
-	if (helper->family == G_MAXUINT64 || helper->model == G_MAXUINT64) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "a processor has no cpu family or model");
-		return FALSE;
-	}
 	cpu |= (helper->family - MIN(helper->family, 0xF)) << 20;
 	cpu |= (helper->model >> 4) << 16;
 	cpu |= MIN(helper->family, 0xF) << 8;
@@ -256,8 +235,8 @@ fu_tdx_host_add_cpu(FuTdxHostCpuinfoHelper *helper, GError **error)
 		return FALSE;
 	}
 	helper->host->cpu = cpu;
-	helper->family = G_MAXUINT64;
-	helper->model = G_MAXUINT64;
+	helper->family = 0;
+	helper->model = 0;
 	return TRUE;
 }
 
@@ -303,11 +282,7 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 gboolean
 fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
 {
-	FuTdxHostCpuinfoHelper helper = {
-	    .host = self,
-	    .family = G_MAXUINT64,
-	    .model = G_MAXUINT64,
-	};
+	FuTdxHostCpuinfoHelper helper = {.host = self};
 
 	if (!fu_strsplit_full(str, -1, "\n", fu_tdx_host_parse_cpuinfo_cb, &helper, error)) {
 		self->cpu = 0;
@@ -323,51 +298,17 @@ fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
 	return TRUE;
 }
 
-static gboolean
-fu_tdx_host_read_cpu(FuTdxHost *self, FuUdevDevice *device, GError **error)
-{
-	FuContext *ctx = fu_device_get_context(FU_DEVICE(device));
-	const gchar *procfsdir;
-	g_autofree gchar *filename = NULL;
-	g_autofree gchar *str = NULL;
-
-	procfsdir = fu_context_get_path(ctx, FU_PATH_KIND_PROCFS, error);
-	if (procfsdir == NULL)
-		return FALSE;
-	filename = g_build_filename(procfsdir, "cpuinfo", NULL);
-	str = fu_device_get_contents(FU_DEVICE(device),
-				     filename,
-				     FU_TDX_HOST_CPUINFO_SIZE_MAX,
-				     NULL,
-				     error);
-	if (str == NULL) {
-		if (error != NULL && g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
-			g_prefix_error_literal(error,
-					       "set ProcSubset=all in the unit of fwupd, as it "
-					       "has to see this file: ");
-		}
-		fu_tdx_host_prefix_error(error, filename);
-		return FALSE;
-	}
-	if (!fu_tdx_host_parse_cpuinfo(self, str, error)) {
-		g_prefix_error(error, "%s: ", filename);
-		return FALSE;
-	}
-	return TRUE;
-}
-
 static gchar *
-fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *name, GError **error)
+fu_tdx_host_get_contents(FuUdevDevice *device, FuPathKind kind, const gchar *name, GError **error)
 {
-	FuContext *ctx = fu_device_get_context(FU_DEVICE(device));
-	const gchar *sysfsdir;
+	const gchar *dirname;
 	g_autofree gchar *filename = NULL;
 	g_autofree gchar *str = NULL;
 
-	sysfsdir = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, error);
-	if (sysfsdir == NULL)
+	dirname = fu_context_get_path(fu_device_get_context(FU_DEVICE(device)), kind, error);
+	if (dirname == NULL)
 		return NULL;
-	filename = g_build_filename(sysfsdir, name, NULL);
+	filename = g_build_filename(dirname, name, NULL);
 	str = fu_device_get_contents(FU_DEVICE(device),
 				     filename,
 				     FU_TDX_HOST_FILE_SIZE_MAX,
@@ -380,23 +321,40 @@ fu_tdx_host_get_contents(FuUdevDevice *device, const gchar *name, GError **error
 	return g_strchomp(g_steal_pointer(&str));
 }
 
+static gboolean
+fu_tdx_host_read_cpu(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	g_autofree gchar *str =
+	    fu_tdx_host_get_contents(device, FU_PATH_KIND_PROCFS, "cpuinfo", error);
+
+	if (str == NULL) {
+		g_prefix_error_literal(error, "fwupd has to see this, e.g. with ProcSubset=all: ");
+		return FALSE;
+	}
+	return fu_tdx_host_parse_cpuinfo(self, str, error);
+}
+
 /* both are printed alike, so the same CPUs give the same text */
 static gboolean
 fu_tdx_host_read_cpus_online(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
-	self->cpus_present = fu_tdx_host_get_contents(device, "devices/system/cpu/present", error);
+	self->cpus_present = fu_tdx_host_get_contents(device,
+						      FU_PATH_KIND_SYSFSDIR,
+						      "devices/system/cpu/present",
+						      error);
 	if (self->cpus_present == NULL)
 		return FALSE;
-	self->cpus_online = fu_tdx_host_get_contents(device, "devices/system/cpu/online", error);
+	self->cpus_online = fu_tdx_host_get_contents(device,
+						     FU_PATH_KIND_SYSFSDIR,
+						     "devices/system/cpu/online",
+						     error);
 	if (self->cpus_online == NULL)
 		return FALSE;
-	if (self->cpus_present[0] == '\0' || self->cpus_online[0] == '\0') {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "CPUs present are '%s' and online '%s', expected e.g. '0-3'",
-			    self->cpus_present,
-			    self->cpus_online);
+	if (self->cpus_present[0] == '\0') {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "none are present");
 		return FALSE;
 	}
 	return TRUE;
@@ -435,7 +393,10 @@ fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	g_autofree gchar *kvm = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	kvm = fu_tdx_host_get_contents(device, "module/kvm_intel/parameters/tdx", &error_local);
+	kvm = fu_tdx_host_get_contents(device,
+				       FU_PATH_KIND_SYSFSDIR,
+				       "module/kvm_intel/parameters/tdx",
+				       &error_local);
 	if (g_strcmp0(kvm, "N") == 0 ||
 	    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
 		self->guests = FU_TDX_GUESTS_IMPOSSIBLE;
@@ -445,14 +406,20 @@ fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 		g_propagate_error(error, g_steal_pointer(&error_local));
 		return FALSE;
 	}
-	capacity = fu_tdx_host_get_contents(device, "fs/cgroup/misc.capacity", error);
+	capacity = fu_tdx_host_get_contents(device,
+					    FU_PATH_KIND_SYSFSDIR,
+					    "fs/cgroup/misc.capacity",
+					    error);
 	if (capacity == NULL) {
 		g_prefix_error_literal(error,
 				       "let fwupd see the root of the cgroup tree with its misc "
 				       "controller: ");
 		return FALSE;
 	}
-	current = fu_tdx_host_get_contents(device, "fs/cgroup/misc.current", error);
+	current = fu_tdx_host_get_contents(device,
+					   FU_PATH_KIND_SYSFSDIR,
+					   "fs/cgroup/misc.current",
+					   error);
 	if (current == NULL)
 		return FALSE;
 	return fu_tdx_host_parse_misc(self, current, error);

@@ -31,14 +31,8 @@ fu_tdx_module_device_to_string(FuDevice *device, guint idt, GString *str)
 	if (self->host == NULL)
 		return;
 	fwupd_codec_string_append(str, idt, "UploadName", self->host->upload_name);
-	fwupd_codec_string_append(str,
-				  idt,
-				  "UploadStatus",
-				  fu_fw_upload_status_to_string(self->host->upload_status));
 	fwupd_codec_string_append(str, idt, "CpusOnline", self->host->cpus_online);
 	fwupd_codec_string_append_int(str, idt, "RemainingUpdates", self->host->remaining_updates);
-	if (self->host->guests == FU_TDX_GUESTS_COUNTED)
-		fwupd_codec_string_append_int(str, idt, "Tds", self->host->tds);
 }
 
 static GPtrArray *
@@ -96,12 +90,23 @@ fu_tdx_module_device_ensure_host(FuTdxModuleDevice *self, GError **error)
 static gboolean
 fu_tdx_module_device_probe(FuDevice *device, GError **error)
 {
+	g_autofree gchar *name = NULL;
+
 	/* FuUdevDevice->probe */
 	if (!FU_DEVICE_CLASS(fu_tdx_module_device_parent_class)->probe(device, error))
 		return FALSE;
 
-	/* there is one per machine, and the faux bus has no better name for it */
-	fu_device_set_physical_id(device, "faux/" FU_TDX_MODULE_DEVICE_SYSFS_NAME);
+	/* the driver is the same for all devices on the faux bus */
+	name = g_path_get_basename(fu_udev_device_get_sysfs_path(FU_UDEV_DEVICE(device)));
+	if (g_strcmp0(name, "tdx_host") != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "name is '%s', expected 'tdx_host'",
+			    name);
+		return FALSE;
+	}
+	fu_device_set_physical_id(device, "faux/tdx_host");
 
 	/* nothing re-enumerates after an update, but the donor has set a delay */
 	fu_device_set_acquiesce_delay(device, 0);
@@ -180,10 +185,10 @@ fu_tdx_module_device_prepare_firmware(FuDevice *device,
 				      GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
+	FuTdxBlobVersion blob_version = self->host->blob_version;
 	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GPtrArray) reasons = NULL;
+	g_autoptr(GBytes) blob_kernel = NULL;
 
 	blob = fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX + 1, NULL, error);
 	if (blob == NULL)
@@ -191,63 +196,35 @@ fu_tdx_module_device_prepare_firmware(FuDevice *device,
 	firmware = fu_tdx_module_device_parse(self, blob, error);
 	if (firmware == NULL)
 		return NULL;
-	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) !=
-	    self->host->blob_version) {
-		g_autoptr(GBytes) blob_kernel = NULL;
-		fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware),
-						      self->host->blob_version);
-		blob_kernel = fu_firmware_write(firmware, error);
-		if (blob_kernel == NULL)
-			return NULL;
-		g_clear_object(&firmware);
-		firmware = fu_tdx_module_device_parse(self, blob_kernel, error);
-		if (firmware == NULL)
-			return NULL;
-	}
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-	if (sigstruct == NULL)
+	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) == blob_version)
+		return g_steal_pointer(&firmware);
+	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
+	blob_kernel = fu_firmware_write(firmware, error);
+	if (blob_kernel == NULL)
 		return NULL;
-	reasons = fu_tdx_preflight_check_image(self->host, sigstruct, self->signers);
-	if (!fu_tdx_preflight_to_error(reasons, error))
-		return NULL;
-	return g_steal_pointer(&firmware);
+	return fu_tdx_module_device_parse(self, blob_kernel, error);
 }
 
-/* nothing is remembered from before, but for the image */
+/* nothing but the image is remembered from before */
 static gboolean
 fu_tdx_module_device_check(FuTdxModuleDevice *self, FuFirmware *firmware, GError **error)
 {
-	FuTdxBlobVersion blob_version =
-	    fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware));
+	const gchar *version = fu_firmware_get_version(firmware);
 	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
-	g_autoptr(GPtrArray) reasons_host = NULL;
-	g_autoptr(GPtrArray) reasons_image = NULL;
-	g_autoptr(GPtrArray) reasons_version = NULL;
+	g_autoptr(GPtrArray) reasons = NULL;
 
 	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
 	if (sigstruct == NULL)
 		return FALSE;
 	fu_tdx_module_device_look(self);
-	reasons_host = fu_tdx_module_device_check_host(self);
-	if (!fu_tdx_preflight_to_error(reasons_host, error))
-		return FALSE;
-	if (blob_version != self->host->blob_version) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NEEDS_USER_ACTION,
-			    "the image was made for another driver, as its header is 0x%04x and "
-			    "the kernel now takes 0x%04x; try again",
-			    (guint)blob_version,
-			    (guint)self->host->blob_version);
-		return FALSE;
-	}
-	reasons_image = fu_tdx_preflight_check_image(self->host, sigstruct, self->signers);
-	if (!fu_tdx_preflight_to_error(reasons_image, error))
-		return FALSE;
-	reasons_version = fu_tdx_preflight_check_version(self->host,
-							 sigstruct,
-							 fu_firmware_get_version(firmware));
-	return fu_tdx_preflight_to_error(reasons_version, error);
+	reasons = fu_tdx_module_device_check_host(self);
+	g_ptr_array_extend_and_steal(
+	    reasons,
+	    fu_tdx_preflight_check_image(self->host, sigstruct, self->signers));
+	g_ptr_array_extend_and_steal(
+	    reasons,
+	    fu_tdx_preflight_check_version(self->host, sigstruct, version));
+	return fu_tdx_preflight_to_error(reasons, error);
 }
 
 static gboolean
@@ -346,7 +323,6 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_VERSION_CHECK_REQUIRED);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_ONLY_VERSION_UPGRADE);
 	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_HOST_CPU_CHILD);
-	fu_device_set_logical_id(FU_DEVICE(self), "module");
 }
 
 static void

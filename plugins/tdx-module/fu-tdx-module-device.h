@@ -11,7 +11,4 @@
 #define FU_TYPE_TDX_MODULE_DEVICE (fu_tdx_module_device_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxModuleDevice, fu_tdx_module_device, FU, TDX_MODULE_DEVICE, FuUdevDevice)
 
-/* the driver's name is shared with all other devices on the faux bus */
-#define FU_TDX_MODULE_DEVICE_SYSFS_NAME "tdx_host"
-
 #define FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS "require-no-guests"

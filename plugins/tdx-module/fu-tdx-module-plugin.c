@@ -38,35 +38,10 @@ fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
 }
 
 static gboolean
-fu_tdx_module_plugin_backend_device_added(FuPlugin *plugin,
-					  FuDevice *device,
-					  FuProgress *progress,
-					  GError **error)
+fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError **error)
 {
-	FuContext *ctx = fu_plugin_get_context(plugin);
-	const gchar *sysfs_path;
-	g_autofree gchar *basename = NULL;
-	g_autoptr(FuDevice) dev = NULL;
-	g_autoptr(FuDeviceLocker) locker = NULL;
-
-	/* interesting device? */
-	if (!FU_IS_UDEV_DEVICE(device))
-		return TRUE;
-	sysfs_path = fu_udev_device_get_sysfs_path(FU_UDEV_DEVICE(device));
-	if (sysfs_path == NULL)
-		return TRUE;
-	basename = g_path_get_basename(sysfs_path);
-	if (g_strcmp0(basename, FU_TDX_MODULE_DEVICE_SYSFS_NAME) != 0)
-		return TRUE;
-
-	dev = g_object_new(FU_TYPE_TDX_MODULE_DEVICE, "context", ctx, NULL);
-	fu_device_incorporate(dev, device, FU_DEVICE_INCORPORATE_FLAG_ALL);
 	if (fu_plugin_get_config_value_boolean(plugin, "RequireNoGuests"))
-		fu_device_add_private_flag(dev, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
-	locker = fu_device_locker_new(dev, error);
-	if (locker == NULL)
-		return FALSE;
-	fu_plugin_add_device(plugin, dev);
+		fu_device_add_private_flag(device, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
 	return TRUE;
 }
 
@@ -100,5 +75,5 @@ fu_tdx_module_plugin_class_init(FuTdxModulePluginClass *klass)
 	FuPluginClass *plugin_class = FU_PLUGIN_CLASS(klass);
 	plugin_class->constructed = fu_tdx_module_plugin_constructed;
 	plugin_class->modify_config = fu_tdx_module_plugin_modify_config;
-	plugin_class->backend_device_added = fu_tdx_module_plugin_backend_device_added;
+	plugin_class->device_created = fu_tdx_module_plugin_device_created;
 }

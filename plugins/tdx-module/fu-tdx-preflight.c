@@ -37,17 +37,13 @@ fu_tdx_preflight_reasons_new(void)
 	return g_ptr_array_new_with_free_func((GDestroyNotify)fu_tdx_preflight_reason_free);
 }
 
-static void G_GNUC_PRINTF(4, 5) fu_tdx_preflight_refuse(GPtrArray *reasons,
-							FuTdxPreflightRule rule,
-							FwupdError code,
-							const gchar *format,
-							...)
+static void G_GNUC_PRINTF(3, 4)
+    fu_tdx_preflight_refuse(GPtrArray *reasons, FuTdxPreflightRule rule, const gchar *format, ...)
 {
 	FuTdxPreflightReason *reason = g_new0(FuTdxPreflightReason, 1);
 	va_list args;
 
 	reason->rule = rule;
-	reason->code = code;
 	reason->lasting = rule <= FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES;
 	va_start(args, format);
 	reason->message = g_strdup_vprintf(format, args);
@@ -81,7 +77,7 @@ fu_tdx_preflight_version_to_svn(const gchar *version)
 		return 0;
 	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
 		const gchar *tmp = fu_tdx_preflight_svns[i].version;
-		if (strncmp(tmp, series, 3) == 0 && strlen(series) == 3 &&
+		if (g_str_has_prefix(tmp, series) &&
 		    fu_version_compare(tmp, version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0)
 			svn = fu_tdx_preflight_svns[i].svn;
 	}
@@ -94,13 +90,11 @@ fu_tdx_preflight_check_module(const FuTdxHost *host, GPtrArray *reasons)
 	if (host->module_lost) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_LOST,
-					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The TDX module is lost, and all TDs with it; only a full "
 					"reset of the host loads a TDX module again");
 	} else if (host->module_version == NULL) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN,
-					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The version of the running TDX module is not known (%s), "
 					"and an update needs it; see the log of the kernel, then "
 					"restart fwupd",
@@ -116,7 +110,6 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM,
-		    FWUPD_ERROR_NOT_SUPPORTED,
 		    "The CPU has the erratum SEAMRET_INVD_VMCS, for which Linux offers no update "
 		    "of the TDX module at run time; install newer microcode, or update the BIOS");
 		return;
@@ -127,7 +120,6 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_SEAMLDR_MISSING,
-		    FWUPD_ERROR_NOT_SUPPORTED,
 		    "The version of the P-SEAMLDR is not known (%s), so the TDX module cannot be "
 		    "updated at run time; it needs Linux 7.2 or later and a BIOS with a P-SEAMLDR "
 		    "that can update",
@@ -139,7 +131,6 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 	if (host->upload_name == NULL) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
-					FWUPD_ERROR_NOT_SUPPORTED,
 					"The kernel has no firmware upload for the TDX module, "
 					"i.e. no folder tdx_module in /sys/class/firmware; it "
 					"needs Linux 7.2 or later with CONFIG_FW_UPLOAD, and a TDX "
@@ -149,14 +140,12 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 	if (host->remaining_updates == 0) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
-					FWUPD_ERROR_NEEDS_USER_ACTION,
 					"The P-SEAMLDR has 0 updates left until the next full "
 					"reset, and an update needs 1; reset the host first, and "
 					"if it is 0 even then, update the BIOS");
 	} else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
-					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The number of updates left is not known (%s), and an "
 					"update needs 1; see the log of the kernel, then restart "
 					"fwupd",
@@ -173,7 +162,6 @@ fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_UPLOAD_DENIED,
-		    FWUPD_ERROR_PERMISSION_DENIED,
 		    "fwupd may not write to %s, and an update needs that; add "
 		    "ReadWritePaths=-/sys/devices/faux to the [Service] section of fwupd.service "
 		    "and restart it, or see what else denies it",
@@ -184,7 +172,6 @@ fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
-		    FWUPD_ERROR_NEEDS_USER_ACTION,
 		    "The firmware upload is '%s' (%s), and an update needs 'idle'; wait until the "
 		    "other program has finished, or stop it",
 		    fu_fw_upload_status_to_string(host->upload_status),
@@ -198,28 +185,23 @@ fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
 	if (host->cpu == 0) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_CPU_UNKNOWN,
-					FWUPD_ERROR_BROKEN_SYSTEM,
 					"The CPU in all sockets is not known (%s), and an update "
 					"needs one that the image is for",
 					host->errors[FU_TDX_HOST_FACT_CPU]);
 	}
-	if (host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE] != NULL) {
-		fu_tdx_preflight_refuse(reasons,
-					FU_TDX_PREFLIGHT_RULE_CPU_OFFLINE,
-					FWUPD_ERROR_BROKEN_SYSTEM,
-					"It is not known which CPUs are online (%s), and an update "
-					"needs all of them",
-					host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE]);
-	} else if (g_strcmp0(host->cpus_online, host->cpus_present) != 0) {
+	if (host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE] != NULL ||
+	    g_strcmp0(host->cpus_online, host->cpus_present) != 0) {
+		const gchar *why = host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE];
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_CPU_OFFLINE,
-		    FWUPD_ERROR_NEEDS_USER_ACTION,
 		    "CPUs %s are online, and an update needs all of %s, as it would otherwise "
 		    "destroy the running TDX module; write 1 to online in "
-		    "/sys/devices/system/cpu/cpuN, or switch SMT on",
-		    host->cpus_online,
-		    host->cpus_present);
+		    "/sys/devices/system/cpu/cpuN, or switch SMT on%s%s",
+		    host->cpus_online != NULL ? host->cpus_online : "unknown",
+		    host->cpus_present != NULL ? host->cpus_present : "unknown",
+		    why != NULL ? ": " : "",
+		    why != NULL ? why : "");
 	}
 }
 
@@ -230,14 +212,12 @@ fu_tdx_preflight_check_guests(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
-		    FWUPD_ERROR_NEEDS_USER_ACTION,
 		    "It is not known how many TDs are running, and RequireNoGuests=true in "
 		    "fwupd.conf needs 0: %s",
 		    host->errors[FU_TDX_HOST_FACT_GUESTS]);
 	} else if (host->guests == FU_TDX_GUESTS_COUNTED && host->tds > 0) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
-					FWUPD_ERROR_NEEDS_USER_ACTION,
 					"TDs running: %" G_GUINT64_FORMAT
 					", and RequireNoGuests=true in fwupd.conf needs 0; stop or "
 					"migrate them, or set RequireNoGuests=false",
@@ -260,65 +240,45 @@ fu_tdx_preflight_check_host(const FuTdxHost *host, gboolean require_no_guests)
 	return g_steal_pointer(&reasons);
 }
 
-static void
-fu_tdx_preflight_check_signer(FuTdxSigstructFirmware *sigstruct,
-			      GPtrArray *signers,
-			      GPtrArray *reasons)
-{
-	g_autofree gchar *expected = NULL;
-	g_autofree gchar *signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
-
-	if (g_ptr_array_find_with_equal_func(signers, signer, g_str_equal, NULL))
-		return;
-	expected = fu_strjoin(" or ", signers);
-	fu_tdx_preflight_refuse(reasons,
-				FU_TDX_PREFLIGHT_RULE_IMAGE_SIGNER,
-				FWUPD_ERROR_SIGNATURE_INVALID,
-				"The image is signed with the key %s, and the P-SEAMLDR takes only "
-				"%s; use an image that Intel has published",
-				signer,
-				expected);
-}
-
 /* loaders of the 1.5 series want zero where the modules of 2.0 and later have their version */
 static void
-fu_tdx_preflight_check_image_seamldr(const FuTdxHost *host,
-				     FuTdxSigstructFirmware *sigstruct,
-				     GPtrArray *reasons)
+fu_tdx_preflight_check_image_host(const FuTdxHost *host,
+				  FuTdxSigstructFirmware *sigstruct,
+				  GPtrArray *reasons)
 {
+	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
 	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
+	guint16 module_hv = fu_struct_tdx_sigstruct_get_module_hv(st);
+	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(st);
 
-	if (version == NULL || host->seamldr_version == NULL ||
-	    !g_str_has_prefix(host->seamldr_version, "1."))
-		return;
-	fu_tdx_preflight_refuse(reasons,
-				FU_TDX_PREFLIGHT_RULE_IMAGE_SEAMLDR,
-				FWUPD_ERROR_NOT_SUPPORTED,
-				"The P-SEAMLDR is %s, and the image of the TDX module %s needs "
-				"2.0.00 or later; update the BIOS first",
-				host->seamldr_version,
-				version);
-}
-
-static void
-fu_tdx_preflight_check_image_handoff(const FuTdxHost *host,
-				     FuTdxSigstructFirmware *sigstruct,
-				     GPtrArray *reasons)
-{
-	guint16 module_hv = fu_tdx_sigstruct_firmware_get_module_hv(sigstruct);
-	guint16 min_update_hv = fu_tdx_sigstruct_firmware_get_min_update_hv(sigstruct);
-
-	if (host->module_hv >= min_update_hv && host->module_hv <= module_hv)
-		return;
-	fu_tdx_preflight_refuse(reasons,
-				FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
-				FWUPD_ERROR_NOT_SUPPORTED,
-				"The image takes over from TDX modules with handoff versions %u to "
-				"%u, and the running one has %u; update to a release in between "
-				"first, or update the BIOS",
-				min_update_hv,
-				module_hv,
-				host->module_hv);
+	if (host->cpu != 0 && !fu_tdx_sigstruct_firmware_has_cpu(sigstruct, host->cpu)) {
+		g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_IMAGE_CPU,
+					"The image is for the CPUs %s, and this machine has 0x%x; "
+					"use the image for this CPU",
+					cpus,
+					host->cpu);
+	}
+	if (version != NULL && host->seamldr_version != NULL &&
+	    g_str_has_prefix(host->seamldr_version, "1.")) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_IMAGE_SEAMLDR,
+					"The P-SEAMLDR is %s, and the image of the TDX module %s "
+					"needs 2.0.00 or later; update the BIOS first",
+					host->seamldr_version,
+					version);
+	}
+	if (host->module_hv < min_update_hv || host->module_hv > module_hv) {
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
+		    "The image takes over from TDX modules with handoff versions %u to %u, and the "
+		    "running one has %u; update to a release in between first, or update the BIOS",
+		    min_update_hv,
+		    module_hv,
+		    host->module_hv);
+	}
 }
 
 /* would P-SEAMLDR take a verified image? Without @host only what is the same on every machine */
@@ -327,72 +287,65 @@ fu_tdx_preflight_check_image(const FuTdxHost *host,
 			     FuTdxSigstructFirmware *sigstruct,
 			     GPtrArray *signers)
 {
+	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
+	g_autofree gchar *signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
 	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	fu_tdx_preflight_check_signer(sigstruct, signers, reasons);
-	if (fu_tdx_sigstruct_firmware_get_debug(sigstruct)) {
+	if (!g_ptr_array_find_with_equal_func(signers, signer, g_str_equal, NULL)) {
+		g_autofree gchar *expected = fu_strjoin(" or ", signers);
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_IMAGE_SIGNER,
+					"The image is signed with the key %s, and the P-SEAMLDR "
+					"takes only %s; use an image that Intel has published",
+					signer,
+					expected);
+	}
+	if (fu_struct_tdx_sigstruct_get_module_type(st) !=
+	    FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_DEBUG,
-					FWUPD_ERROR_NOT_SUPPORTED,
 					"The image is debug-signed, and only unlocked CPUs take "
 					"that; use a production image");
 	}
-	if (host == NULL)
-		return g_steal_pointer(&reasons);
-	if (host->cpu != 0 && !fu_tdx_sigstruct_firmware_has_cpu(sigstruct, host->cpu)) {
-		g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
-		fu_tdx_preflight_refuse(reasons,
-					FU_TDX_PREFLIGHT_RULE_IMAGE_CPU,
-					FWUPD_ERROR_NOT_SUPPORTED,
-					"The image is for the CPUs %s, and this machine has 0x%x; "
-					"use the image for this CPU",
-					cpus,
-					host->cpu);
-	}
-	fu_tdx_preflight_check_image_seamldr(host, sigstruct, reasons);
-	fu_tdx_preflight_check_image_handoff(host, sigstruct, reasons);
+	if (host != NULL)
+		fu_tdx_preflight_check_image_host(host, sigstruct, reasons);
 	return g_steal_pointer(&reasons);
-}
-
-static void
-fu_tdx_preflight_check_svn(const FuTdxHost *host,
-			   FuTdxSigstructFirmware *sigstruct,
-			   GPtrArray *reasons)
-{
-	guint16 svn = fu_tdx_sigstruct_firmware_get_seamsvn(sigstruct);
-	guint16 svn_running = fu_tdx_preflight_version_to_svn(host->module_version);
-
-	if (svn_running == 0 || (svn >= svn_running && svn >> 8 == svn_running >> 8))
-		return;
-	fu_tdx_preflight_refuse(reasons,
-				FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
-				FWUPD_ERROR_VERSION_NEWER,
-				"The SVN of the image is 0x%04x, and the running TDX module has at "
-				"least 0x%04x; the P-SEAMLDR takes only the same high byte and at "
-				"least the same low byte, so use a newer image of this series",
-				svn,
-				svn_running);
 }
 
 /* the engine refuses older ones as the device is only-version-upgrade, but not in install-blob */
 static void
-fu_tdx_preflight_check_newer(const FuTdxHost *host, const gchar *version, GPtrArray *reasons)
+fu_tdx_preflight_check_newer(const FuTdxHost *host,
+			     FuTdxSigstructFirmware *sigstruct,
+			     const gchar *version,
+			     GPtrArray *reasons)
 {
+	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
+	guint16 svn = fu_struct_tdx_sigstruct_get_seamsvn(st);
+	guint16 svn_running = fu_tdx_preflight_version_to_svn(host->module_version);
 	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
 	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(host->module_version);
 
-	if (g_strcmp0(series, series_running) == 0 &&
-	    fu_version_compare(version, host->module_version, FWUPD_VERSION_FORMAT_TRIPLET) > 0)
-		return;
-	fu_tdx_preflight_refuse(
-	    reasons,
-	    FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
-	    FWUPD_ERROR_VERSION_NEWER,
-	    "The image is TDX module %s, and %s is running; an update at run time needs a newer "
-	    "one of the series %s, and another one comes with the next boot or BIOS",
-	    version,
-	    host->module_version,
-	    series_running);
+	if (svn_running != 0 && (svn < svn_running || svn >> 8 != svn_running >> 8)) {
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
+		    "The SVN of the image is 0x%04x, and the running TDX module has at least "
+		    "0x%04x; the P-SEAMLDR takes only the same high byte and at least the same low "
+		    "byte, so use a newer image of this series",
+		    svn,
+		    svn_running);
+	}
+	if (g_strcmp0(series, series_running) != 0 ||
+	    fu_version_compare(version, host->module_version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0) {
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
+		    "The image is TDX module %s, and %s is running; an update at run time needs a "
+		    "newer one of the series %s, and another one comes with the next boot or BIOS",
+		    version,
+		    host->module_version,
+		    series_running);
+	}
 }
 
 /* can the running TDX module be replaced by that of a verified image? */
@@ -410,7 +363,6 @@ fu_tdx_preflight_check_version(const FuTdxHost *host,
 	     fu_version_compare(version, version_img, FWUPD_VERSION_FORMAT_TRIPLET) != 0)) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
-					FWUPD_ERROR_INVALID_FILE,
 					"The version of the release is '%s', expected %s; use a "
 					"cabinet archive that gives the right one",
 					version != NULL ? version : "",
@@ -422,9 +374,19 @@ fu_tdx_preflight_check_version(const FuTdxHost *host,
 	/* the host rules have refused already */
 	if (host->module_version == NULL)
 		return g_steal_pointer(&reasons);
-	fu_tdx_preflight_check_svn(host, sigstruct, reasons);
-	fu_tdx_preflight_check_newer(host, version, reasons);
+	fu_tdx_preflight_check_newer(host, sigstruct, version, reasons);
 	return g_steal_pointer(&reasons);
+}
+
+/* only an image can be exchanged for another; for what passes, nothing is reported to LVFS */
+static FwupdError
+fu_tdx_preflight_rule_to_code(FuTdxPreflightRule rule)
+{
+	if (rule <= FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES)
+		return FWUPD_ERROR_NOT_SUPPORTED;
+	if (rule < FU_TDX_PREFLIGHT_RULE_IMAGE_SIGNER)
+		return FWUPD_ERROR_NEEDS_USER_ACTION;
+	return FWUPD_ERROR_INVALID_FILE;
 }
 
 /* all the reasons in one error, with the code of the first */
@@ -443,6 +405,6 @@ fu_tdx_preflight_to_error(GPtrArray *reasons, GError **error)
 	}
 	first = g_ptr_array_index(reasons, 0);
 	str = fu_strjoin(". ", messages);
-	g_set_error_literal(error, FWUPD_ERROR, first->code, str);
+	g_set_error_literal(error, FWUPD_ERROR, fu_tdx_preflight_rule_to_code(first->rule), str);
 	return FALSE;
 }

@@ -12,7 +12,6 @@
 /* why an update would fail: the value found, the value needed and what to do */
 typedef struct {
 	FuTdxPreflightRule rule;
-	FwupdError code;
 	gboolean lasting; /* until a reset */
 	gchar *message;
 } FuTdxPreflightReason;

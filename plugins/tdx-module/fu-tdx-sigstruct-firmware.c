@@ -11,7 +11,6 @@
 #include <gnutls/crypto.h>
 #endif
 
-#include "fu-tdx-module-struct.h"
 #include "fu-tdx-sigstruct-firmware.h"
 
 struct _FuTdxSigstructFirmware {
@@ -25,37 +24,10 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC(gnutls_pubkey_t, gnutls_pubkey_deinit, NULL)
 
 G_DEFINE_TYPE(FuTdxSigstructFirmware, fu_tdx_sigstruct_firmware, FU_TYPE_FIRMWARE)
 
-/* BCD, e.g. 0x20250219 */
-guint32
-fu_tdx_sigstruct_firmware_get_date(FuTdxSigstructFirmware *self)
+const FuStructTdxSigstruct *
+fu_tdx_sigstruct_firmware_get_struct(FuTdxSigstructFirmware *self)
 {
-	return fu_struct_tdx_sigstruct_get_date(self->st);
-}
-
-/* the major number is in the high byte */
-guint16
-fu_tdx_sigstruct_firmware_get_seamsvn(FuTdxSigstructFirmware *self)
-{
-	return fu_struct_tdx_sigstruct_get_seamsvn(self->st);
-}
-
-guint16
-fu_tdx_sigstruct_firmware_get_module_hv(FuTdxSigstructFirmware *self)
-{
-	return fu_struct_tdx_sigstruct_get_module_hv(self->st);
-}
-
-guint16
-fu_tdx_sigstruct_firmware_get_min_update_hv(FuTdxSigstructFirmware *self)
-{
-	return fu_struct_tdx_sigstruct_get_min_update_hv(self->st);
-}
-
-gboolean
-fu_tdx_sigstruct_firmware_get_debug(FuTdxSigstructFirmware *self)
-{
-	return fu_struct_tdx_sigstruct_get_module_type(self->st) ==
-	       (guint32)FU_TDX_SIGSTRUCT_MODULE_TYPE_DEBUG;
+	return self->st;
 }
 
 /* SHA-384 of the module, as attestation quotes show it */
@@ -151,15 +123,8 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	rc = gnutls_pubkey_init(&pubkey);
 	if (rc == GNUTLS_E_SUCCESS)
 		rc = gnutls_pubkey_import_rsa_raw(pubkey, &m, &e);
-	if (rc != GNUTLS_E_SUCCESS) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_SIGNATURE_INVALID,
-			    "modulus is not an RSA-3072 key: %s",
-			    gnutls_strerror(rc));
-		return FALSE;
-	}
-	rc = gnutls_pubkey_verify_data2(pubkey, GNUTLS_SIGN_RSA_SHA384, 0, &d, &s);
+	if (rc == GNUTLS_E_SUCCESS)
+		rc = gnutls_pubkey_verify_data2(pubkey, GNUTLS_SIGN_RSA_SHA384, 0, &d, &s);
 	if (rc < 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -256,31 +221,19 @@ fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
 	return TRUE;
 }
 
-/* modules of the 1.5 series have zeros there, which their P-SEAMLDR demands */
-static gboolean
-fu_tdx_sigstruct_firmware_ensure_version(FuTdxSigstructFirmware *self, GError **error)
+/* modules before 2.0 do not tell */
+static void
+fu_tdx_sigstruct_firmware_ensure_version(FuTdxSigstructFirmware *self)
 {
-	guint8 major = fu_struct_tdx_sigstruct_get_version_major(self->st);
-	guint8 minor = fu_struct_tdx_sigstruct_get_version_minor(self->st);
-	guint16 update = fu_struct_tdx_sigstruct_get_version_update(self->st);
-	guint32 build = fu_struct_tdx_sigstruct_get_version_build(self->st);
+	g_autofree gchar *version = NULL;
 
-	if (major != 0) {
-		g_autofree gchar *version = g_strdup_printf("%u.%u.%02u", major, minor, update);
-		fu_firmware_set_version(FU_FIRMWARE(self), version); /* nocheck:set-version */
-		return TRUE;
-	}
-	if (minor == 0 && update == 0 && build == 0)
-		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "version_major is 0 and version_minor %u, version_update %u, version_build "
-		    "0x%x, expected all of them 0",
-		    minor,
-		    update,
-		    build);
-	return FALSE;
+	if (fu_struct_tdx_sigstruct_get_version_major(self->st) == 0)
+		return;
+	version = g_strdup_printf("%u.%u.%02u",
+				  fu_struct_tdx_sigstruct_get_version_major(self->st),
+				  fu_struct_tdx_sigstruct_get_version_minor(self->st),
+				  fu_struct_tdx_sigstruct_get_version_update(self->st));
+	fu_firmware_set_version(FU_FIRMWARE(self), version); /* nocheck:set-version */
 }
 
 /* what the parser of the struct does not check, and the host does not matter for */
@@ -291,40 +244,39 @@ fu_tdx_sigstruct_firmware_check_fields(FuTdxSigstructFirmware *self, GError **er
 	guint32 module_type = fu_struct_tdx_sigstruct_get_module_type(self->st);
 	guint16 module_hv = fu_struct_tdx_sigstruct_get_module_hv(self->st);
 	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(self->st);
-	guint32 min_cpus = fu_tdx_sigstruct_firmware_get_debug(self) ? 0 : 1;
+	guint32 min_cpus = module_type == FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION ? 1 : 0;
+	guint8 version_major = fu_struct_tdx_sigstruct_get_version_major(self->st);
+	guint32 version_rest = fu_struct_tdx_sigstruct_get_version_minor(self->st) |
+			       fu_struct_tdx_sigstruct_get_version_update(self->st);
+	guint32 version_build = fu_struct_tdx_sigstruct_get_version_build(self->st);
+	g_autofree gchar *str = NULL;
 
 	if (module_type != FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION &&
-	    module_type != (guint32)FU_TDX_SIGSTRUCT_MODULE_TYPE_DEBUG) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "module_type is 0x%x, expected 0x%x, or 0x%x when debug-signed",
-			    module_type,
-			    (guint)FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION,
-			    (guint)FU_TDX_SIGSTRUCT_MODULE_TYPE_DEBUG);
+	    module_type != (guint32)FU_TDX_SIGSTRUCT_MODULE_TYPE_DEBUG)
+		str = g_strdup_printf("module_type is 0x%x, expected 0x0, or 0x80000000 when "
+				      "debug-signed",
+				      module_type);
+	else if (min_update_hv > module_hv)
+		str = g_strdup_printf("min_update_hv is %u, expected at most module_hv, which is "
+				      "%u",
+				      min_update_hv,
+				      module_hv);
+	else if (cpuid_table_size < min_cpus ||
+		 cpuid_table_size > FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE)
+		str = g_strdup_printf("cpuid_table_size is %u, expected %u to %u",
+				      cpuid_table_size,
+				      min_cpus,
+				      (guint)FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE);
+	else if (version_major == 0 && (version_rest != 0 || version_build != 0))
+		str = g_strdup_printf("version_major is 0 and the rest of the version 0x%x, "
+				      "version_build 0x%x, expected all of them 0",
+				      version_rest,
+				      version_build);
+	if (str != NULL) {
+		g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE, str);
 		return FALSE;
 	}
-	if (min_update_hv > module_hv) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "min_update_hv is %u, expected at most module_hv, which is %u",
-			    min_update_hv,
-			    module_hv);
-		return FALSE;
-	}
-	if (cpuid_table_size < min_cpus ||
-	    cpuid_table_size > FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "cpuid_table_size is %u, expected %u to %u",
-			    cpuid_table_size,
-			    min_cpus,
-			    (guint)FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE);
-		return FALSE;
-	}
-	return fu_tdx_sigstruct_firmware_ensure_version(self, error);
+	return TRUE;
 }
 
 static gboolean
@@ -346,6 +298,7 @@ fu_tdx_sigstruct_firmware_parse(FuFirmware *firmware,
 	fu_firmware_set_bytes(firmware, blob);
 	if (!fu_tdx_sigstruct_firmware_check_fields(self, error))
 		return FALSE;
+	fu_tdx_sigstruct_firmware_ensure_version(self);
 	if (flags & FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM)
 		return TRUE;
 	return fu_tdx_sigstruct_firmware_check_signature(self, error);
@@ -358,17 +311,17 @@ fu_tdx_sigstruct_firmware_export(FuFirmware *firmware,
 {
 	FuTdxSigstructFirmware *self = FU_TDX_SIGSTRUCT_FIRMWARE(firmware);
 	g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(self);
-	g_autofree gchar *date = NULL;
 	g_autofree gchar *mrseam = fu_tdx_sigstruct_firmware_get_mrseam(self);
 	g_autofree gchar *signer = fu_tdx_sigstruct_firmware_get_signer(self);
 
 	/* all of this follows from the bytes */
 	if ((flags & FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG) == 0)
 		return;
-	date = g_strdup_printf("%08x", fu_tdx_sigstruct_firmware_get_date(self));
-	fu_xmlb_builder_insert_kv(bn, "date", date);
-	fu_xmlb_builder_insert_kb(bn, "debug", fu_tdx_sigstruct_firmware_get_debug(self));
-	fu_xmlb_builder_insert_kx(bn, "seamsvn", fu_tdx_sigstruct_firmware_get_seamsvn(self));
+	fu_xmlb_builder_insert_kx(bn, "date", fu_struct_tdx_sigstruct_get_date(self->st));
+	fu_xmlb_builder_insert_kx(bn,
+				  "module_type",
+				  fu_struct_tdx_sigstruct_get_module_type(self->st));
+	fu_xmlb_builder_insert_kx(bn, "seamsvn", fu_struct_tdx_sigstruct_get_seamsvn(self->st));
 	fu_xmlb_builder_insert_kv(bn, "cpus", cpus);
 	fu_xmlb_builder_insert_kv(bn, "mrseam", mrseam);
 	fu_xmlb_builder_insert_kv(bn, "signer", signer);
@@ -399,10 +352,4 @@ fu_tdx_sigstruct_firmware_class_init(FuTdxSigstructFirmwareClass *klass)
 	firmware_class->parse = fu_tdx_sigstruct_firmware_parse;
 	firmware_class->export = fu_tdx_sigstruct_firmware_export;
 	fu_firmware_set_size_max(firmware_class, FU_TDX_PAGE_SIZE);
-}
-
-FuFirmware *
-fu_tdx_sigstruct_firmware_new(void)
-{
-	return FU_FIRMWARE(g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL));
 }

@@ -8,6 +8,8 @@
 
 #include <fwupdplugin.h>
 
+#include "fu-tdx-module-struct.h"
+
 #define FU_TYPE_TDX_SIGSTRUCT_FIRMWARE (fu_tdx_sigstruct_firmware_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
 		     fu_tdx_sigstruct_firmware,
@@ -20,18 +22,8 @@ G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
 /* P-SEAMLDR ignores the stepping in CPUID.1.EAX */
 #define FU_TDX_CPU_MASK 0xFFFFFFF0
 
-FuFirmware *
-fu_tdx_sigstruct_firmware_new(void);
-guint32
-fu_tdx_sigstruct_firmware_get_date(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
-guint16
-fu_tdx_sigstruct_firmware_get_seamsvn(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
-guint16
-fu_tdx_sigstruct_firmware_get_module_hv(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
-guint16
-fu_tdx_sigstruct_firmware_get_min_update_hv(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
-gboolean
-fu_tdx_sigstruct_firmware_get_debug(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
+const FuStructTdxSigstruct *
+fu_tdx_sigstruct_firmware_get_struct(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gchar *
 fu_tdx_sigstruct_firmware_get_mrseam(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gchar *
