@@ -23,7 +23,8 @@
 #define FU_MB (1024ull * 1024ull)
 
 /* since 2.1.7: streams have a type of their own */
-#define FuInputStream GInputStream
+#define FuInputStream				    GInputStream
+#define fu_memory_input_stream_new_from_bytes(blob) g_memory_input_stream_new_from_bytes(blob)
 
 /* since 2.1.7: limits belong to the class, here they are kept with the type until an object is made
  */
@@ -122,3 +123,22 @@ fu_context_set_path(FuContext *ctx, FuPathKind kind, const gchar *dirname)
 #define FU_CONTEXT_FLAG_NO_CACHE		     FU_CONTEXT_FLAG_NONE
 #define FU_CONTEXT_LOAD_FLAG_NONE		     FU_QUIRKS_LOAD_FLAG_NO_CACHE
 #define fu_context_load(ctx, progress, flags, error) fu_context_load_quirks(ctx, flags, error)
+
+/* since 2.1.1: the type is that of the XML */
+static inline FuFirmware *
+fu_firmware_new_from_xml(const gchar *xml, GError **error)
+{
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(XbNode) n = NULL;
+	g_autoptr(XbSilo) silo = xb_silo_new_from_xml(xml, error);
+
+	if (silo == NULL)
+		return NULL;
+	n = xb_silo_query_first(silo, "firmware", error);
+	if (n == NULL)
+		return NULL;
+	firmware = g_object_new(g_type_from_name(xb_node_get_attr(n, "gtype")), NULL);
+	if (!fu_firmware_build(firmware, n, error))
+		return NULL;
+	return g_steal_pointer(&firmware);
+}

@@ -12,7 +12,7 @@ enum FuTdxBlobVersion {
 #[derive(ParseStream, New, Default)]
 #[repr(C, packed)]
 struct FuStructTdxBlobHdrV1 {
-    version: FuTdxBlobVersion == V1,
+    version: u16le == 0x0100,
     checksum: u16le,
     offset_of_module: u32le == 0x2000,
     signature: [char; 8] == "TDX-BLOB",
@@ -23,7 +23,7 @@ struct FuStructTdxBlobHdrV1 {
 #[derive(ParseStream, New, Default)]
 #[repr(C, packed)]
 struct FuStructTdxBlobHdrV2 {
-    version: FuTdxBlobVersion == V2,
+    version: u16le == 0x0200,
     checksum: u16le,
     signature: [char; 8] == "TDX-BLOB",
     sigstruct_nr_pages: u32le == 0x1,
