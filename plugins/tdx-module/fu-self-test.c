@@ -809,9 +809,9 @@ fu_tdx_preflight_host_func(gconstpointer user_data)
 	host.errors[FU_TDX_HOST_FACT_REMAINING_UPDATES] = (gchar *)"it was '-1'";
 	fu_test_assert_host(&host, "remaining-updates!: *(it was '-1')*needs 1; see *");
 	host.upload_name = NULL;
-	fu_test_assert_host(&host, "upload-missing!: *needs Linux 7.2*");
+	fu_test_assert_host(&host, "upload-missing!: *needs it; use Linux 7.2*");
 	host.seamldr_version = NULL;
-	fu_test_assert_host(&host, "seamldr-missing!: *(the kernel shows none)*Linux 7.2 *BIOS*");
+	fu_test_assert_host(&host, "seamldr-missing!: *(hidden)*Linux 7.2 *BIOS*");
 	host.errors[FU_TDX_HOST_FACT_SEAMLDR] = (gchar *)"it was ''";
 	fu_test_assert_host(&host, "seamldr-missing!: *(it was '')*");
 	host.erratum = TRUE;

@@ -293,9 +293,3 @@ fu_tdx_blob_firmware_class_init(FuTdxBlobFirmwareClass *klass)
 	fu_firmware_add_image_gtype(firmware_class, FU_TYPE_FIRMWARE);
 	fu_firmware_add_image_gtype(firmware_class, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 }
-
-FuFirmware *
-fu_tdx_blob_firmware_new(void)
-{
-	return FU_FIRMWARE(g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL));
-}

@@ -16,8 +16,6 @@ G_DECLARE_FINAL_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU, TDX_BLOB_FIRMW
 /* header, sigstruct, and as many pages of the module as the kernel can list for P-SEAMLDR */
 #define FU_TDX_BLOB_SIZE_MAX ((1 + 1 + 496) * FU_TDX_PAGE_SIZE)
 
-FuFirmware *
-fu_tdx_blob_firmware_new(void);
 FuTdxBlobVersion
 fu_tdx_blob_firmware_get_blob_version(FuTdxBlobFirmware *self) G_GNUC_NON_NULL(1);
 void

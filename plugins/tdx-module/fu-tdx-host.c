@@ -14,16 +14,11 @@
 #include "fu-tdx-host.h"
 #include "fu-tdx-sigstruct-firmware.h"
 
-#define FU_TDX_HOST_SYSFS_TIMEOUT 500 /* ms */
-
 /* /proc/cpuinfo of a host with 8192 logical CPUs has less */
 #define FU_TDX_HOST_FILE_SIZE_MAX (32 * FU_MB)
 
 /* a number or a version, with room for what is neither */
 #define FU_TDX_HOST_ATTR_SIZE_MAX 64
-
-/* the family and the extended family of CPUID.1.EAX */
-#define FU_TDX_HOST_CPU_FAMILY_MAX (0xF + 0xFF)
 
 static const struct {
 	const gchar *attr_seamldr_version;
@@ -75,7 +70,7 @@ fu_tdx_host_read_attr(FuUdevDevice *device, const gchar *attr, GError **error)
 	blob = fu_udev_device_read_sysfs_bytes(device,
 					       attr,
 					       FU_TDX_HOST_ATTR_SIZE_MAX,
-					       FU_TDX_HOST_SYSFS_TIMEOUT,
+					       FU_UDEV_DEVICE_ATTR_READ_TIMEOUT_DEFAULT,
 					       error);
 	if (blob == NULL) {
 		fu_tdx_host_prefix_error(error, attr);
@@ -261,10 +256,7 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 		return FALSE;
 	}
 	if (g_strcmp0(key, "cpu family") == 0)
-		return fu_tdx_host_parse_number(value,
-						FU_TDX_HOST_CPU_FAMILY_MAX,
-						&helper->family,
-						error);
+		return fu_tdx_host_parse_number(value, 0xF + 0xFF, &helper->family, error);
 	if (g_strcmp0(key, "model") == 0)
 		return fu_tdx_host_parse_number(value, G_MAXUINT8, &helper->model, error);
 	if (g_strcmp0(key, "bugs") == 0) {

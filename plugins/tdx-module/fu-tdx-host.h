@@ -44,11 +44,8 @@ fu_tdx_host_new_after(FuUdevDevice *device, const FuTdxHost *before) G_GNUC_NON_
 void
 fu_tdx_host_free(FuTdxHost *self);
 gboolean
-fu_tdx_host_parse_cpuinfo(FuTdxHost *self,
-			  const gchar *str,
-			  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
+fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error) G_GNUC_NON_NULL(1, 2);
 gboolean
-fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error) G_GNUC_WARN_UNUSED_RESULT
-    G_GNUC_NON_NULL(1, 2);
+fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error) G_GNUC_NON_NULL(1, 2);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FuTdxHost, fu_tdx_host_free)

@@ -23,18 +23,6 @@ struct _FuTdxModuleDevice {
 
 G_DEFINE_TYPE(FuTdxModuleDevice, fu_tdx_module_device, FU_TYPE_UDEV_DEVICE)
 
-static void
-fu_tdx_module_device_to_string(FuDevice *device, guint idt, GString *str)
-{
-	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-
-	if (self->host == NULL)
-		return;
-	fwupd_codec_string_append(str, idt, "UploadName", self->host->upload_name);
-	fwupd_codec_string_append(str, idt, "CpusOnline", self->host->cpus_online);
-	fwupd_codec_string_append_int(str, idt, "RemainingUpdates", self->host->remaining_updates);
-}
-
 static GPtrArray *
 fu_tdx_module_device_check_host(FuTdxModuleDevice *self)
 {
@@ -167,7 +155,7 @@ fu_tdx_module_device_cleanup(FuDevice *device,
 static FuFirmware *
 fu_tdx_module_device_parse(FuTdxModuleDevice *self, GBytes *blob, GError **error)
 {
-	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new();
+	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
 
 	/* whatever the user wants to ignore */
 	if (!fu_firmware_parse_bytes(firmware, blob, 0x0, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, error))
@@ -332,7 +320,6 @@ fu_tdx_module_device_class_init(FuTdxModuleDeviceClass *klass)
 	FuDeviceClass *device_class = FU_DEVICE_CLASS(klass);
 	object_class->finalize = fu_tdx_module_device_finalize;
 	fu_device_register_private_flag(device_class, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
-	device_class->to_string = fu_tdx_module_device_to_string;
 	device_class->probe = fu_tdx_module_device_probe;
 	device_class->setup = fu_tdx_module_device_setup;
 	device_class->reload = fu_tdx_module_device_reload;

@@ -120,21 +120,17 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_SEAMLDR_MISSING,
-		    "The version of the P-SEAMLDR is not known (%s), so the TDX module cannot be "
-		    "updated at run time; it needs Linux 7.2 or later and a BIOS with a P-SEAMLDR "
-		    "that can update",
-		    seamldr != NULL  ? seamldr
-		    : kernel != NULL ? kernel
-				     : "the kernel shows none");
+		    "The kernel shows no version of the P-SEAMLDR (%s), and an update at run time "
+		    "needs it, Linux 7.2 or later, and a BIOS with a P-SEAMLDR that can update",
+		    seamldr != NULL ? seamldr : (kernel != NULL ? kernel : "hidden"));
 		return;
 	}
 	if (host->upload_name == NULL) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
-					"The kernel has no firmware upload for the TDX module, "
-					"i.e. no folder tdx_module in /sys/class/firmware; it "
-					"needs Linux 7.2 or later with CONFIG_FW_UPLOAD, and a TDX "
-					"module that can be updated at run time");
+					"The kernel has no tdx_module in /sys/class/firmware, and "
+					"an update at run time "
+					"needs it; use Linux 7.2 or later with CONFIG_FW_UPLOAD");
 		return;
 	}
 	if (host->remaining_updates == 0) {

@@ -86,21 +86,6 @@ fu_tdx_sigstruct_firmware_reverse(const guint8 *buf, gsize bufsz)
 	return g_steal_pointer(&array);
 }
 
-/* everything but the key and the signature themselves */
-static GByteArray *
-fu_tdx_sigstruct_firmware_get_signed(FuTdxSigstructFirmware *self)
-{
-	const guint8 *buf = self->st->buf->data;
-	g_autoptr(GByteArray) array = g_byte_array_new();
-
-	g_byte_array_append(array, buf, FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS);
-	g_byte_array_append(array,
-			    buf + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH,
-			    FU_STRUCT_TDX_SIGSTRUCT_OFFSET_PADDING -
-				FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
-	return g_steal_pointer(&array);
-}
-
 /* RSASSA-PKCS1-v1_5 with SHA-384; whether the key is a trusted one is up to the preflight */
 static gboolean
 fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError **error)
@@ -113,13 +98,21 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	g_autoptr(GByteArray) signature =
 	    fu_tdx_sigstruct_firmware_reverse(fu_struct_tdx_sigstruct_get_signature(self->st, NULL),
 					      FU_STRUCT_TDX_SIGSTRUCT_SIZE_SIGNATURE);
-	g_autoptr(GByteArray) data = fu_tdx_sigstruct_firmware_get_signed(self);
-	gnutls_datum_t d = {.data = data->data, .size = data->len};
+	g_autoptr(GByteArray) data = g_byte_array_new();
+	gnutls_datum_t d = {0};
 	gnutls_datum_t e = {.data = exponent, .size = sizeof(exponent)};
 	gnutls_datum_t m = {.data = modulus->data, .size = modulus->len};
 	gnutls_datum_t s = {.data = signature->data, .size = signature->len};
 	g_auto(gnutls_pubkey_t) pubkey = NULL;
 
+	/* everything but the key and the signature themselves */
+	g_byte_array_append(data, self->st->buf->data, FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS);
+	g_byte_array_append(data,
+			    self->st->buf->data + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH,
+			    FU_STRUCT_TDX_SIGSTRUCT_OFFSET_PADDING -
+				FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
+	d.data = data->data;
+	d.size = data->len;
 	rc = gnutls_pubkey_init(&pubkey);
 	if (rc == GNUTLS_E_SUCCESS)
 		rc = gnutls_pubkey_import_rsa_raw(pubkey, &m, &e);
@@ -135,6 +128,7 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	}
 	return TRUE;
 }
+
 static gboolean
 fu_tdx_sigstruct_firmware_hash_cb(const guint8 *buf,
 				  gsize bufsz,
