@@ -153,6 +153,9 @@ fu_test_image_new(const FuTest *self, FuTdxBlobVersion blob_version, gsize modul
 	seamhash = g_compute_checksum_for_data(G_CHECKSUM_SHA384, buf->data + 8192, modulesz);
 	sigstruct = fu_test_sigstruct_new(self, 900, seamhash);
 	memmove(buf->data + 4096, sigstruct->data, sigstruct->len);
+	if (module_pages > 1) /* gdt_idt_offset, fault_wrapper_offset */
+		fu_test_poke(buf, 5088, "00100000ff1f0000");
+	fu_test_sign(self, buf, 4096);
 	fu_test_fix_checksum(buf);
 	return g_steal_pointer(&buf);
 }
@@ -255,19 +258,15 @@ fu_tdx_sigstruct_firmware_fields_func(gconstpointer user_data)
 	    {127, "80", "InvalidData: *.reserved0 was not valid"},
 	    {512, "01000000", "InvalidData: *.exponent was *, expected 0x10001 and got 0x1"},
 	    {950, "0100000000000000", "InvalidData: *.attributes was *, expected 0x0 and got 0x1"},
-	    {957, "80", "InvalidData: *.attributes was *"},
 	    {978, "01", "InvalidData: *.reserved1 was not valid"},
-	    {983, "ff", "InvalidData: *.reserved1 was not valid"},
 	    {989, "80", "InvalidData: *.reserved2 was not valid"},
 	    {1008, "01", "InvalidData: *.reserved3 was not valid"},
 	    {1023, "10", "InvalidData: *.reserved3 was not valid"},
 	    {2048, "01", "InvalidData: *.padding was not valid"},
 	    {4095, "10", "InvalidData: *.padding was not valid"},
 	    {1000, "05000000", "InvalidFile: version_major is 0 and the rest *0x5*"},
-	    {1002, "01", "InvalidFile: version_major is 0 and the rest *0x1*"},
 	    {1004, "12030000", "InvalidFile: version_major is 0 *version_build 0x312*"},
 	    {12, "01000000", "InvalidFile: module_type is 0x1, expected 0x0, or 0x80000000*"},
-	    {12, "01000080", "InvalidFile: module_type is 0x80000001, expected 0x0, or *"},
 	    {984, "04000500", "InvalidFile: min_update_hv is 5, * module_hv, which is 4"},
 	    {1024, "00010000", "InvalidFile: cpuid_table_size is 256, expected 1 to 255"},
 	    {1024, "ffffffff", "InvalidFile: cpuid_table_size is 4294967295, expected 1 to 255"},
@@ -285,25 +284,16 @@ static void
 fu_tdx_sigstruct_firmware_cpus_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
-	g_autoptr(FuFirmware) debug = NULL;
 	g_autoptr(FuTdxSigstructFirmware) all = fu_test_sigstruct_parse(self, 1024, "ff");
 	g_autoptr(FuTdxSigstructFirmware) two = fu_test_sigstruct_parse(self, 1024, "02");
-	g_autoptr(GByteArray) buf_debug = fu_test_sigstruct_new(self, 12, "00000080");
 
 	/* the stepping does not matter, and the third entry is not used */
 	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(two, 0x806f8));
-	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(two, 0x806f0));
 	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(two, 0xc06f2));
 	g_assert_false(fu_tdx_sigstruct_firmware_has_cpu(two, 0x806e8));
 	g_assert_false(fu_tdx_sigstruct_firmware_has_cpu(two, 0x1806f8));
 	g_assert_false(fu_tdx_sigstruct_firmware_has_cpu(two, 0xa06d0));
 	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(all, 0xa06d1));
-
-	/* only a debug-signed module may be for none */
-	fu_test_poke(buf_debug, 1024, "00000000");
-	fu_test_sign(self, buf_debug, 0);
-	debug = fu_test_parse(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, buf_debug);
-	g_assert_nonnull(debug);
 }
 
 static void
@@ -327,35 +317,19 @@ static void
 fu_tdx_sigstruct_firmware_signature_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
-	const guint8 moduli[] = {0x0, 0x1, 0x2, 0xFE};
-	g_autofree gchar *zeros = g_strnfill((gsize)384 * 2, '0');
-	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, 0, "06");
-	g_autoptr(GError) error = NULL;
+	const gsize offsets[] = {60, 128, 511, 516, 899, 900, 1003, 2047};
 
-	/* not an odd number of 3072 bits, with a signature that is well-formed */
-	for (guint i = 0; i < G_N_ELEMENTS(moduli); i++) {
-		g_autoptr(GByteArray) buf_key = fu_test_sigstruct_new(self, 0, "06");
-		if (moduli[i] < 0xFE)
-			fu_test_poke(buf_key, 128, zeros);
-		buf_key->data[128] = moduli[i];
-		fu_test_assert_refused(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE,
-				       buf_key,
-				       "SignatureInvalid: signature does not match *: *");
+	for (guint i = 0; i < G_N_ELEMENTS(offsets); i++) {
+		g_autoptr(FuFirmware) firmware = NULL;
+		g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, 1000, "08000002");
+
+		buf->data[offsets[i]] ^= 0x02;
+		firmware = fu_test_parse_full(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE,
+					      buf,
+					      FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
+					      NULL);
+		g_assert_null(firmware);
 	}
-
-	fu_test_poke(buf, 516, zeros);
-	fu_test_assert_refused(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE,
-			       buf,
-			       "SignatureInvalid: signature does not match the sigstruct and *");
-
-	/* may be looked at */
-	firmware = fu_test_parse_full(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE,
-				      buf,
-				      FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM,
-				      &error);
-	g_assert_no_error(error);
-	g_assert_nonnull(firmware);
 }
 
 /* only the first page depends on the version of the header */
@@ -378,30 +352,28 @@ static void
 fu_tdx_blob_firmware_convert_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
-	const guint module_pages[] = {1, 2, 496};
+	const guint pages[] = {1, 2, 496};
 
-	for (guint i = 0; i < G_N_ELEMENTS(module_pages); i++) {
-		guint pages = module_pages[i];
-		g_autoptr(GByteArray) buf_v1 =
-		    fu_test_image_new(self, FU_TDX_BLOB_VERSION_V1, pages);
-		g_autoptr(GByteArray) buf_v1_out = NULL;
-		g_autoptr(GByteArray) buf_v2 =
-		    fu_test_image_new(self, FU_TDX_BLOB_VERSION_V2, pages);
-		g_autoptr(GByteArray) buf_v2_out = NULL;
+	for (guint i = 0; i < G_N_ELEMENTS(pages); i++) {
+		g_autoptr(GByteArray) v1 =
+		    fu_test_image_new(self, FU_TDX_BLOB_VERSION_V1, pages[i]);
+		g_autoptr(GByteArray) v2 =
+		    fu_test_image_new(self, FU_TDX_BLOB_VERSION_V2, pages[i]);
+		g_autoptr(GByteArray) v1_out = fu_test_convert(v2, FU_TDX_BLOB_VERSION_V1);
+		g_autoptr(GByteArray) v2_out = fu_test_convert(v1, FU_TDX_BLOB_VERSION_V2);
 
-		buf_v2_out = fu_test_convert(buf_v1, FU_TDX_BLOB_VERSION_V2);
-		fu_test_assert_equal(buf_v2_out, buf_v2);
-		buf_v1_out = fu_test_convert(buf_v2, FU_TDX_BLOB_VERSION_V1);
-		fu_test_assert_equal(buf_v1_out, buf_v1);
+		fu_test_assert_equal(v1_out, v1);
+		fu_test_assert_equal(v2_out, v2);
 	}
 }
 
-/* with two module pages and a correct checksum */
+/* with two module pages, signed and with a correct checksum */
 static void
 fu_test_assert_image_refused(const FuTest *self, FuTdxBlobVersion version, const FuTestPoke *poke)
 {
 	g_autoptr(GByteArray) buf = fu_test_image_new(self, version, 2);
 	fu_test_poke(buf, poke->offset, poke->hex);
+	fu_test_sign(self, buf, 4096);
 	fu_test_fix_checksum(buf);
 	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, poke->pattern);
 }
@@ -412,7 +384,6 @@ fu_tdx_blob_firmware_header_func(gconstpointer user_data)
 	const FuTest *self = (const FuTest *)user_data;
 	const FuTestPoke items_v1[] = {
 	    {0, "0003", "InvalidData: *V2.version was not valid, expected 0x200 and got 0x300"},
-	    {0, "0002", "InvalidData: *V2.signature was not valid, *"},
 	    {8, "7464", "InvalidData: *V1.signature was not valid, * and got 'tdX-BLOB'"},
 	    {16, "00300000", "InvalidFile: *header is * 0x3000 bytes, expected 0x4000 *"},
 	    {16, "01400000", "InvalidFile: *header is * 0x4001 bytes, expected 0x4000 *"},
@@ -435,49 +406,20 @@ fu_tdx_blob_firmware_header_func(gconstpointer user_data)
 	    /* times the size of a page, these overflow 32 bits; the second one to the right size */
 	    {16, "01001000", "InvalidFile: *header is * 0x100003000 bytes, expected 0x4000 *"},
 	    {16, "02001000", "InvalidFile: *header is * 0x100004000 bytes, expected 0x4000 *"},
+
+	    /* gdt_idt_offset and fault_wrapper_offset: not both, not a page, not in the module */
+	    {5088, "0010000000000000", "InvalidFile: gdt_idt_offset is 0x1000 *wrapper* 0x0,*"},
+	    {5088, "0000000001000000", "InvalidFile: gdt_idt_offset is 0x0 *wrapper* 0x1,*"},
+	    {5088, "0100000001000000", "InvalidFile: gdt_idt_offset is 0x1 *"},
+	    {5088, "0020000001000000", "InvalidFile: gdt_idt_offset is 0x2000 *"},
+	    {5088, "0010000000200000", "InvalidFile: gdt_idt_offset is 0x1000 *wrapper* 0x2000,*"},
+	    {5088, "00f0ffffffffffff", "InvalidFile: gdt_idt_offset is 0xfffff000 *"},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items_v1); i++)
 		fu_test_assert_image_refused(self, FU_TDX_BLOB_VERSION_V1, &items_v1[i]);
 	for (guint i = 0; i < G_N_ELEMENTS(items_v2); i++)
 		fu_test_assert_image_refused(self, FU_TDX_BLOB_VERSION_V2, &items_v2[i]);
-}
-
-/* signed well, but the offsets do not fit the two pages of the module */
-static void
-fu_tdx_blob_firmware_offsets_func(gconstpointer user_data)
-{
-	const FuTest *self = (const FuTest *)user_data;
-	const struct {
-		const gchar *hex; /* gdt_idt_offset, fault_wrapper_offset */
-		gboolean ok;
-	} items[] = {
-	    {"0000000000000000", TRUE},
-	    {"0010000001000000", TRUE},
-	    {"00100000ff1f0000", TRUE},
-	    {"0010000000000000", FALSE},
-	    {"0000000001000000", FALSE},
-	    {"0100000001000000", FALSE},
-	    {"0020000001000000", FALSE},
-	    {"0010000000200000", FALSE},
-	    {"00f0ffffffffffff", FALSE},
-	};
-
-	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
-		g_autoptr(GByteArray) buf = fu_test_image_new(self, FU_TDX_BLOB_VERSION_V2, 2);
-		fu_test_poke(buf, 4096 + 992, items[i].hex);
-		fu_test_sign(self, buf, 4096);
-		fu_test_fix_checksum(buf);
-		if (items[i].ok) {
-			g_autoptr(FuFirmware) firmware =
-			    fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf);
-			g_assert_nonnull(firmware);
-			continue;
-		}
-		fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE,
-				       buf,
-				       "InvalidFile: gdt_idt_offset is 0x* and fault_wrapper*");
-	}
 }
 
 static void
@@ -496,9 +438,7 @@ fu_tdx_blob_firmware_size_func(gconstpointer user_data)
 	    {FU_TDX_BLOB_VERSION_V2, 4096, "InvalidFile: image has 0x1000 bytes, expected *"},
 	    {FU_TDX_BLOB_VERSION_V2, 8192, "InvalidFile: image has 0x2000 bytes, expected *"},
 	    {FU_TDX_BLOB_VERSION_V2, 12288, "InvalidFile: *0x4000 bytes, expected 0x3000 *"},
-	    {FU_TDX_BLOB_VERSION_V2, 16383, "InvalidFile: image has 0x3fff bytes, expected *"},
 	    {FU_TDX_BLOB_VERSION_V2, 16385, "InvalidFile: image has 0x4001 bytes, expected *"},
-	    {FU_TDX_BLOB_VERSION_V2, 20480, "InvalidFile: *0x4000 bytes, expected 0x5000 *"},
 	    {FU_TDX_BLOB_VERSION_V2, 499 * 4096, "InvalidFile: *firmware is too large*"},
 	};
 
@@ -524,14 +464,6 @@ fu_tdx_blob_firmware_checksum_func(gconstpointer user_data)
 	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, pattern_sum);
 	buf->data[3] ^= 0x80;
 
-	/* one bit of the module, without and with a correct checksum */
-	buf->data[16383] ^= 0x80;
-	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, pattern_sum);
-	fu_test_fix_checksum(buf);
-	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, pattern_hash);
-	buf->data[16383] ^= 0x80;
-	fu_test_fix_checksum(buf);
-
 	/* two bytes of the module that leave the sum as it was */
 	buf->data[8192 + 502] += 1;
 	buf->data[8192 + 504] -= 1;
@@ -544,13 +476,6 @@ fu_tdx_blob_firmware_checksum_func(gconstpointer user_data)
 				      &error);
 	g_assert_no_error(error);
 	g_assert_nonnull(firmware);
-
-	/* one bit of the sigstruct */
-	buf->data[4096 + 900] ^= 0x01;
-	fu_test_fix_checksum(buf);
-	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE,
-			       buf,
-			       "SignatureInvalid: signature does not match*");
 }
 
 /* nothing is left unverified, even when somebody corrects the checksum */
@@ -607,7 +532,6 @@ fu_tdx_blob_firmware_xml_func(gconstpointer user_data)
 	g_autoptr(FuFirmware) firmware1 = fu_test_build();
 	g_autoptr(FuFirmware) firmware2 = NULL;
 	g_autoptr(FuFirmware) firmware3 = NULL;
-	g_autoptr(FuFirmware) firmware4 = NULL;
 	g_autoptr(GByteArray) buf1 = fu_test_write(firmware1);
 	g_autoptr(GByteArray) buf3 = NULL;
 	g_autoptr(GError) error = NULL;
@@ -619,20 +543,14 @@ fu_tdx_blob_firmware_xml_func(gconstpointer user_data)
 	g_assert_no_error(error);
 	buf3 = fu_test_write(firmware3);
 	fu_test_assert_equal(buf3, buf1);
-
-	firmware4 = fu_firmware_new_from_xml("<firmware gtype='FuTdxBlobFirmware'>"
-					     "<blob_version>3</blob_version></firmware>",
-					     &error);
-	g_assert_null(firmware4);
-	fu_test_assert_error(error, "InvalidData: *blob_version is 0x3, expected 0x100 or 0x200");
 }
 
 /* as Linux writes it */
 static gchar *
-fu_test_cpuinfo(const gchar *vendor, guint family, guint model, const gchar *bugs)
+fu_test_cpuinfo(guint family, guint model, const gchar *bugs)
 {
 	return g_strdup_printf("processor\t: 0\n"
-			       "vendor_id\t: %s\n"
+			       "vendor_id\t: GenuineIntel\n"
 			       "cpu family\t: %u\n"
 			       "model\t\t: %u\n"
 			       "model name\t: INTEL(R) XEON(R) 1: 2\n"
@@ -640,7 +558,6 @@ fu_test_cpuinfo(const gchar *vendor, guint family, guint model, const gchar *bug
 			       "microcode\t: 0x2b0001b0\n"
 			       "bugs\t\t: %s\n"
 			       "power management:\n\n",
-			       vendor,
 			       family,
 			       model,
 			       bugs);
@@ -650,29 +567,28 @@ static void
 fu_tdx_host_cpuinfo_func(gconstpointer user_data)
 {
 	const struct {
-		const gchar *vendor;
 		guint family;
 		guint model;
+		const gchar *bugs;
 		guint32 cpu;
+		gboolean erratum;
 	} items[] = {
-	    {"GenuineIntel", 6, 143, 0x806F0},
-	    {"GenuineIntel", 6, 207, 0xC06F0},
-	    {"GenuineIntel", 6, 175, 0xA06F0},
-	    {"GenuineIntel", 6, 173, 0xA06D0},
-	    {"GenuineIntel", 19, 1, 0x400F10},
-	    {"AuthenticAMD", 25, 17, 0},
+	    {6, 143, "", 0x806F0, FALSE},
+	    {6, 207, "spectre_v1 mds", 0xC06F0, FALSE},
+	    {6, 175, "mds seamret_invd_vmcs_2", 0xA06F0, FALSE},
+	    {6, 173, "mds seamret_invd_vmcs", 0xA06D0, TRUE},
+	    {19, 1, "", 0x400F10, FALSE},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
 		FuTdxHost host = {0};
-		gboolean ret;
 		g_autofree gchar *str =
-		    fu_test_cpuinfo(items[i].vendor, items[i].family, items[i].model, "");
-		g_autoptr(GError) error = NULL;
+		    fu_test_cpuinfo(items[i].family, items[i].model, items[i].bugs);
+		g_autofree gchar *str2 = g_strconcat(str, str, NULL);
 
-		ret = fu_tdx_host_parse_cpuinfo(&host, str, &error);
-		g_assert_cmpint(ret, ==, items[i].cpu != 0);
+		g_assert_true(fu_tdx_host_parse_cpuinfo(&host, str2, NULL));
 		g_assert_cmphex(host.cpu, ==, items[i].cpu);
+		g_assert_cmpint(host.erratum, ==, items[i].erratum);
 	}
 }
 
@@ -698,28 +614,6 @@ fu_tdx_host_cpuinfo_invalid_func(gconstpointer user_data)
 		g_assert_false(fu_tdx_host_parse_cpuinfo(&host, items[i][0], &error));
 		g_assert_cmphex(host.cpu, ==, 0);
 		fu_test_assert_error(error, items[i][1]);
-	}
-}
-
-static void
-fu_tdx_host_erratum_func(gconstpointer user_data)
-{
-	const struct {
-		const gchar *bugs;
-		gboolean erratum;
-	} items[] = {
-	    {"spectre_v1 mds", FALSE},
-	    {"mds seamret_invd_vmcs_2", FALSE},
-	    {"mds seamret_invd_vmcs", TRUE},
-	};
-	g_autofree gchar *first = fu_test_cpuinfo("GenuineIntel", 6, 143, "");
-
-	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
-		FuTdxHost host = {0};
-		g_autofree gchar *second = fu_test_cpuinfo("GenuineIntel", 6, 143, items[i].bugs);
-		g_autofree gchar *str = g_strconcat(first, second, NULL);
-		g_assert_true(fu_tdx_host_parse_cpuinfo(&host, str, NULL));
-		g_assert_cmpint(host.erratum, ==, items[i].erratum);
 	}
 }
 
@@ -829,6 +723,8 @@ static void
 fu_tdx_preflight_passing_func(gconstpointer user_data)
 {
 	FuTdxHost host = fu_test_host;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) reasons = NULL;
 
 	for (guint i = FU_FW_UPLOAD_STATUS_LOADING; i <= FU_FW_UPLOAD_STATUS_PROGRAMMING; i++) {
 		g_autofree gchar *pattern =
@@ -853,6 +749,12 @@ fu_tdx_preflight_passing_func(gconstpointer user_data)
 	host.cpus_online = NULL;
 	host.errors[FU_TDX_HOST_FACT_CPUS_ONLINE] = (gchar *)"no file";
 	fu_test_assert_host(&host, "cpu-offline: CPUs unknown *all of 0-7*: no file");
+
+	/* all of them in one error */
+	host.cpu = 0;
+	reasons = fu_tdx_preflight_check_host(&host, FALSE);
+	g_assert_false(fu_tdx_preflight_to_error(reasons, &error));
+	fu_test_assert_error(error, "NeedsUserAction: The CPU in *. CPUs unknown are online*");
 }
 
 /* only if the administrator wants that */
@@ -907,8 +809,13 @@ fu_tdx_preflight_image_func(gconstpointer user_data)
 	    {1000, "08000002", 0x806F0, "2.0.00", 0, NULL},
 	    {1000, "08000002", 0x806F0, NULL, 0, NULL}, /* the rules for the host say that */
 	};
+	g_autoptr(FuTdxSigstructFirmware) foreign = fu_test_sigstruct_parse(self, 0, "06");
+	g_autoptr(GPtrArray) reasons_foreign = NULL;
 	g_autoptr(GPtrArray) signers = g_ptr_array_new();
 
+	g_ptr_array_add(signers, (gpointer) "c0ffee");
+	reasons_foreign = fu_tdx_preflight_check_image(NULL, foreign, signers);
+	fu_test_assert_reason(reasons_foreign, "image-signer: *takes only c0ffee; use *");
 	g_ptr_array_add(signers, self->signer);
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
 		FuTdxHost host = fu_test_host;
@@ -922,23 +829,6 @@ fu_tdx_preflight_image_func(gconstpointer user_data)
 		reasons = fu_tdx_preflight_check_image(&host, sigstruct, signers);
 		fu_test_assert_reason(reasons, items[i].pattern);
 	}
-}
-
-/* without any host */
-static void
-fu_tdx_preflight_signer_func(gconstpointer user_data)
-{
-	const FuTest *self = (const FuTest *)user_data;
-	g_autofree gchar *pattern = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = fu_test_sigstruct_parse(self, 0, "06");
-	g_autoptr(GPtrArray) reasons = NULL;
-	g_autoptr(GPtrArray) signers = g_ptr_array_new();
-
-	g_ptr_array_add(signers, (gpointer) "c0ffee");
-	g_ptr_array_add(signers, (gpointer) "c0de");
-	pattern = g_strdup_printf("image-signer: *%s*c0ffee or c0de; use *", self->signer);
-	reasons = fu_tdx_preflight_check_image(NULL, sigstruct, signers);
-	fu_test_assert_reason(reasons, pattern);
 }
 
 static void
@@ -991,76 +881,42 @@ fu_tdx_preflight_version_func(gconstpointer user_data)
 	}
 }
 
-static void
-fu_tdx_preflight_error_func(gconstpointer user_data)
-{
-	FuTdxHost host = fu_test_host;
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) reasons = NULL;
-	g_autoptr(GPtrArray) reasons_none = fu_tdx_preflight_check_host(&host, FALSE);
-
-	g_assert_true(fu_tdx_preflight_to_error(reasons_none, &error));
-	g_assert_no_error(error);
-
-	/* all reasons */
-	host.upload_status = FU_FW_UPLOAD_STATUS_PREPARING;
-	host.cpus_online = (gchar *)"0-6";
-	reasons = fu_tdx_preflight_check_host(&host, FALSE);
-	g_assert_false(fu_tdx_preflight_to_error(reasons, &error));
-	fu_test_assert_error(error, "NeedsUserAction: *is 'preparing'*. CPUs 0-6 are online*");
-}
-
 /* what the kernel says, and what is running then: it was 1.5.06 with 10 updates left */
 static void
 fu_tdx_outcome_func(gconstpointer user_data)
 {
 	const struct {
-		FuFwUploadError answer;
-		gboolean pending;
-		const gchar *version; /* (nullable) */
+		const gchar *answer;  /* or pending */
+		const gchar *version; /* (nullable): lost */
 		guint64 remaining_updates;
 		const gchar *pattern; /* (nullable): that it is 1.5.16 */
 	} items[] = {
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, "1.5.16", 9, NULL},
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, "1.5.6", 10, "Write: nothing *changed*1.5.6 *"},
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, "1.5.06", 9, "Write: *1.5.06 *expected 1.5.16*"},
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, "1.5.13", 9, "Write: *1.5.13 *expected 1.5.16*"},
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, "1.5.16", 10, "Write: *is 10, expected 9*"},
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, "1.5.16", 8, "Write: *is 8, expected 9*"},
-	    {FU_FW_UPLOAD_ERROR_NONE, FALSE, NULL, 9, "Write: *is lost*full reset*"},
-	    {FU_FW_UPLOAD_ERROR_HW_ERROR, FALSE, "1.5.16", 9, NULL},
-	    {FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID, FALSE, NULL, 10, "InvalidFile: *is lost*(why)"},
-	    {FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID,
-	     FALSE,
-	     "1.5.06",
-	     10,
-	     "InvalidFile: nothing was changed*still running; see the log of the kernel (why)"},
-	    {FU_FW_UPLOAD_ERROR_DEVICE_BUSY,
-	     FALSE,
-	     "1.5.06",
-	     10,
-	     "NeedsUserAction: nothing was changed*; try again when no TD is *(why)"},
-	    {FU_FW_UPLOAD_ERROR_UNKNOWN,
-	     FALSE,
-	     "1.5.06",
-	     10,
-	     "NeedsUserAction: nothing was changed*; mend that, *(why)"},
-	    {FU_FW_UPLOAD_ERROR_UNKNOWN,
-	     TRUE,
-	     "1.5.06",
-	     10,
-	     "NeedsUserAction: the kernel was given TDX module 1.5.16*1.5.06 is running for now*"},
-	    {FU_FW_UPLOAD_ERROR_UNKNOWN, TRUE, "1.5.16", 9, NULL},
-	    {FU_FW_UPLOAD_ERROR_UNKNOWN, TRUE, NULL, 10, "NeedsUserAction: *is lost*"},
+	    {"none", "1.5.16", 9, NULL},
+	    {"none", "1.5.6", 10, "Write: nothing was changed*1.5.6 *reported no error)"},
+	    {"none", "1.5.06", 9, "Write: *1.5.06 *expected 1.5.16*"},
+	    {"none", "1.5.13", 9, "Write: *1.5.13 *expected 1.5.16*"},
+	    {"none", "1.5.16", 10, "Write: *is 10, expected 9*"},
+	    {"none", "1.5.16", 8, "Write: *is 8, expected 9*"},
+	    {"none", NULL, 9, "Write: *is lost*full reset*"},
+	    {"hw-error", "1.5.16", 9, NULL},
+	    {"firmware-invalid", NULL, 10, "InvalidFile: *is lost*(why)"},
+	    {"firmware-invalid", "1.5.06", 10, "InvalidFile: nothing *; see the log *(why)"},
+	    {"device-busy", "1.5.06", 10, "NeedsUserAction: nothing *; try again when no TD *"},
+	    {"unknown", "1.5.06", 10, "NeedsUserAction: nothing was changed*; mend that, *(why)"},
+	    {"pending", "1.5.06", 10, "NeedsUserAction: *was given *1.5.06 is running for now*"},
+	    {"pending", "1.5.16", 9, NULL},
+	    {"pending", NULL, 10, "NeedsUserAction: *is lost*"},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
-		FuFwUploadResult result = {.answer = items[i].answer, .pending = items[i].pending};
+		FuFwUploadResult result = {0};
 		FuTdxHost after = fu_test_host;
 		gboolean ret;
 		g_autoptr(GError) error = NULL;
 		g_autoptr(GError) why = g_error_new_literal(FWUPD_ERROR, FWUPD_ERROR_WRITE, "why");
 
+		result.pending = g_str_equal(items[i].answer, "pending");
+		result.answer = fu_fw_upload_error_from_string(items[i].answer);
 		if (result.answer != FU_FW_UPLOAD_ERROR_NONE)
 			result.error = why;
 		after.module_version = (gchar *)items[i].version;
@@ -1182,40 +1038,21 @@ fu_tdx_module_plugin_enumerate_func(gconstpointer user_data)
 	}
 }
 
-/* without data it is a write, or a read that has failed */
-static FuDeviceEvent *
-fu_test_event_new(const gchar *id, const gchar *data)
-{
-	FuDeviceEvent *event = fu_device_event_new(id);
-	if (data != NULL)
-		fu_device_event_set_str(event, "Data", data);
-	return event;
-}
-
-/* the first one with that ID, and with these data if there are any */
 static void
-fu_test_events_replace(GPtrArray *events, const gchar *id, const gchar *data, FuDeviceEvent *event)
+fu_test_events_remove(GPtrArray *events, const gchar *id)
 {
 	g_autofree gchar *id_hash = fu_device_event_build_id(id);
 
-	for (guint i = 0; i < events->len; i++) {
-		FuDeviceEvent *event_old = g_ptr_array_index(events, i);
-		const gchar *data_old = fu_device_event_get_str(event_old, "Data", NULL);
-
-		if (g_strcmp0(fu_device_event_get_id(event_old), id_hash) != 0)
-			continue;
-		if (data != NULL && g_strcmp0(data_old, data) != 0)
-			continue;
-		g_ptr_array_remove_index(events, i);
-		g_ptr_array_insert(events, i, event);
-		return;
+	for (guint i = events->len; i > 0; i--) {
+		FuDeviceEvent *event = g_ptr_array_index(events, i - 1);
+		if (g_strcmp0(fu_device_event_get_id(event), id_hash) == 0)
+			g_ptr_array_remove_index(events, i - 1);
 	}
-	g_assert_not_reached();
 }
 
 /* of the image that was recorded, signed with a key that nobody has */
 static FuFirmware *
-fu_test_emulation_prepare(FuDevice *device, const gchar *signer)
+fu_test_emulation_prepare(FuDevice *device)
 {
 	gboolean ret;
 	g_autofree gchar *signer_img = NULL;
@@ -1239,7 +1076,7 @@ fu_test_emulation_prepare(FuDevice *device, const gchar *signer)
 	signer_img = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
 	ret = fu_device_set_quirk_kv(device,
 				     "TdxModuleSigners",
-				     signer != NULL ? signer : signer_img,
+				     signer_img,
 				     FU_CONTEXT_QUIRK_SOURCE_DEVICE,
 				     &error);
 	g_assert_no_error(error);
@@ -1252,32 +1089,16 @@ static void
 fu_tdx_module_plugin_update_func(gconstpointer user_data)
 {
 	const struct {
-		const gchar *id;       /* (nullable): all as recorded */
-		const gchar *data;     /* (nullable) */
-		const gchar *data_new; /* (nullable): the event is missing */
+		const gchar *id; /* (nullable): what is missing */
 		const gchar *pattern;
 	} items[] = {
-	    {NULL, NULL, NULL, NULL},
+	    {NULL, NULL},
 	    {"GetContents:Filename=/sys/devices/system/cpu/online",
-	     NULL,
-	     NULL,
 	     "NeedsUserAction: CPUs unknown are online*"},
 	    {"WriteAttr:Attr=firmware/tdx_module/loading,Data=1",
-	     NULL,
-	     NULL,
 	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/loading*"},
-	    {"ReadAttr:Attr=firmware/tdx_module/loading",
-	     "1",
-	     "0",
-	     "Write: *loading is '0', expected '1': *"},
 	    {"WriteAttr:Attr=firmware/tdx_module/loading,Data=0",
-	     NULL,
-	     NULL,
 	     "NotFound: no event with ID WriteAttr:Attr=firmware/tdx_module/loading*"},
-	    {"ReadAttr:Attr=firmware/tdx_module/status",
-	     "receiving",
-	     "waiting",
-	     "InvalidData: *status is 'waiting'*"},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
@@ -1285,18 +1106,12 @@ fu_tdx_module_plugin_update_func(gconstpointer user_data)
 		g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-setup.json");
 		FuDevice *device = fu_test_emulation_get_device(self);
 		FuDevice *donor = fu_test_emulation_load(self, "tdx-module-install.json");
-		g_autoptr(FuFirmware) firmware = fu_test_emulation_prepare(device, NULL);
+		g_autoptr(FuFirmware) firmware = fu_test_emulation_prepare(device);
 		g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 		g_autoptr(GError) error = NULL;
 
-		if (items[i].id != NULL) {
-			fu_test_events_replace(
-			    fu_device_get_events(donor),
-			    items[i].id,
-			    items[i].data,
-			    fu_test_event_new(items[i].data_new != NULL ? items[i].id : "missing",
-					      items[i].data_new));
-		}
+		if (items[i].id != NULL)
+			fu_test_events_remove(fu_device_get_events(donor), items[i].id);
 		fu_device_incorporate(device, donor, FU_DEVICE_INCORPORATE_FLAG_ALL);
 		ret = fu_plugin_runner_write_firmware(self->plugin,
 						      device,
@@ -1308,29 +1123,6 @@ fu_tdx_module_plugin_update_func(gconstpointer user_data)
 		if (items[i].pattern != NULL)
 			fu_test_assert_error(error, items[i].pattern);
 	}
-}
-
-/* the signer is asked for although the signature is right */
-static void
-fu_tdx_module_plugin_signer_func(gconstpointer user_data)
-{
-	gboolean ret;
-	g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-setup.json");
-	FuDevice *device = fu_test_emulation_get_device(self);
-	FuDevice *donor = fu_test_emulation_load(self, "tdx-module-install.json");
-	g_autoptr(FuFirmware) firmware = fu_test_emulation_prepare(device, "c0ffee");
-	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
-	g_autoptr(GError) error = NULL;
-
-	fu_device_incorporate(device, donor, FU_DEVICE_INCORPORATE_FLAG_ALL);
-	ret = fu_plugin_runner_write_firmware(self->plugin,
-					      device,
-					      firmware,
-					      progress,
-					      FWUPD_INSTALL_FLAG_FORCE,
-					      &error);
-	g_assert_false(ret);
-	fu_test_assert_error(error, "InvalidFile: *takes only *c0ffee; use *");
 }
 
 static void
@@ -1375,26 +1167,21 @@ main(int argc, char **argv)
 	    {"/tdx-module/sigstruct/signature", fu_tdx_sigstruct_firmware_signature_func},
 	    {"/tdx-module/blob/convert", fu_tdx_blob_firmware_convert_func},
 	    {"/tdx-module/blob/header", fu_tdx_blob_firmware_header_func},
-	    {"/tdx-module/blob/offsets", fu_tdx_blob_firmware_offsets_func},
 	    {"/tdx-module/blob/size", fu_tdx_blob_firmware_size_func},
 	    {"/tdx-module/blob/checksum", fu_tdx_blob_firmware_checksum_func},
 	    {"/tdx-module/blob/flip", fu_tdx_blob_firmware_flip_func},
 	    {"/tdx-module/blob/xml", fu_tdx_blob_firmware_xml_func},
 	    {"/tdx-module/host/cpuinfo", fu_tdx_host_cpuinfo_func},
 	    {"/tdx-module/host/cpuinfo-invalid", fu_tdx_host_cpuinfo_invalid_func},
-	    {"/tdx-module/host/erratum", fu_tdx_host_erratum_func},
 	    {"/tdx-module/host/misc", fu_tdx_host_misc_func},
 	    {"/tdx-module/preflight/host", fu_tdx_preflight_host_func},
 	    {"/tdx-module/preflight/passing", fu_tdx_preflight_passing_func},
 	    {"/tdx-module/preflight/guests", fu_tdx_preflight_guests_func},
 	    {"/tdx-module/preflight/image", fu_tdx_preflight_image_func},
-	    {"/tdx-module/preflight/signer", fu_tdx_preflight_signer_func},
 	    {"/tdx-module/preflight/version", fu_tdx_preflight_version_func},
-	    {"/tdx-module/preflight/error", fu_tdx_preflight_error_func},
 	    {"/tdx-module/outcome", fu_tdx_outcome_func},
 	    {"/tdx-module/plugin/enumerate", fu_tdx_module_plugin_enumerate_func},
 	    {"/tdx-module/plugin/update", fu_tdx_module_plugin_update_func},
-	    {"/tdx-module/plugin/signer", fu_tdx_module_plugin_signer_func},
 	};
 	FuTest self = {0};
 
