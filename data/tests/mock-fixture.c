@@ -162,10 +162,7 @@ mock_fixture_make_context(MockFixture *self, const gchar *signer)
 	fu_context_set_path(ctx, FU_PATH_KIND_PROCFS, procfs);
 	fu_context_set_path(ctx, FU_PATH_KIND_SYSFSDIR, sysfs);
 	fu_context_add_flag(ctx, FU_CONTEXT_FLAG_NO_CACHE);
-	fu_context_add_quirk_key(ctx, "TdxModuleHandoffVersion");
 	fu_context_add_quirk_key(ctx, "TdxModuleSigners");
-	fu_context_add_quirk_key(ctx, "TdxModuleSvn");
-	fu_context_add_quirk_key(ctx, "TdxModuleMrseam");
 	ret = fu_context_load(ctx, progress, FU_CONTEXT_LOAD_FLAG_NONE, &error);
 	g_assert_no_error(error);
 	g_assert_true(ret);

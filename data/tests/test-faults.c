@@ -9,6 +9,8 @@
 
 #include "config.h"
 
+#include <sys/mount.h>
+
 #include "fu-device-private.h"
 #include "fu-tdx-blob-firmware.h"
 #include "mock-fixture.h"
@@ -30,15 +32,12 @@ typedef struct {
 	FwupdError code; /* unless updated */
 	const gchar *message;
 	guint uploads;
-	FwupdInstallFlags flags;
 } Fault;
 
 static gboolean
 fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **error)
 {
-	gboolean reinstall = (fault->flags & FWUPD_INSTALL_FLAG_ALLOW_REINSTALL) > 0;
 	gboolean ret;
-	GLogLevelFlags fatal = 0;
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
@@ -50,12 +49,12 @@ fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **er
 	if (fault->set != NULL)
 		mock_fixture_set(fixture, fault->set);
 
-	/* it is warned of, and nothing else may be */
-	if (reinstall)
-		fatal = g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-	ret = fu_device_write_firmware(fixture->device, firmware, progress, fault->flags, error);
-	if (reinstall)
-		g_log_set_always_fatal(fatal);
+	/* nothing can be forced */
+	ret = fu_device_write_firmware(fixture->device,
+				       firmware,
+				       progress,
+				       FWUPD_INSTALL_FLAG_FORCE,
+				       error);
 
 	/* the engine does this in both cases */
 	if (!fu_device_cleanup(fixture->device,
@@ -122,17 +121,17 @@ fault_matrix_func(void)
 	const gchar *statuses[] = {"preparing", "transferring", "programming"};
 	const struct {
 		const gchar *error;
-		FwupdError code;
-		guint uploads; /* if nothing is lost */
+		FwupdError code; /* if nothing is lost */
 	} errors[] = {
-	    {"hw-error", FWUPD_ERROR_WRITE, 1},
-	    {"timeout", FWUPD_ERROR_TIMED_OUT, 1},
-	    {"user-abort", FWUPD_ERROR_WRITE, 1},
-	    {"invalid-file-size", FWUPD_ERROR_INVALID_FILE, 1},
-	    {"read-write-error", FWUPD_ERROR_WRITE, 1},
-	    {"flash-wearout", FWUPD_ERROR_NOT_SUPPORTED, 1},
-	    {"unknown-error", FWUPD_ERROR_WRITE, 1},
-	    {"firmware-invalid", FWUPD_ERROR_INVALID_FILE, 2},
+	    {"hw-error", FWUPD_ERROR_WRITE},
+	    {"timeout", FWUPD_ERROR_WRITE},
+	    {"user-abort", FWUPD_ERROR_WRITE},
+	    {"device-busy", FWUPD_ERROR_NEEDS_USER_ACTION},
+	    {"invalid-file-size", FWUPD_ERROR_WRITE},
+	    {"read-write-error", FWUPD_ERROR_WRITE},
+	    {"flash-wearout", FWUPD_ERROR_WRITE},
+	    {"unknown-error", FWUPD_ERROR_WRITE},
+	    {"firmware-invalid", FWUPD_ERROR_INVALID_FILE},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(statuses); i++) {
@@ -147,7 +146,7 @@ fault_matrix_func(void)
 						FAULT_END_UNCHANGED,
 						errors[j].code,
 						"nothing was changed",
-						errors[j].uploads};
+						1};
 			const Fault fatal = {name,
 					     NULL,
 					     set_loses,
@@ -195,8 +194,8 @@ fault_assert_honest(const gchar *name, const gchar *set)
 static void
 fault_upload_attrs_func(void)
 {
-	const gchar *attrs[] = {"loading", "data", "status", "error", "remaining_size"};
-	const gchar *errnos[] = {"EIO", "EROFS", "ENODEV", "EBUSY"};
+	const gchar *attrs[] = {"loading", "data", "status", "error"};
+	const gchar *errnos[] = {"EIO", "EROFS", "ENODEV", "EBUSY", "EACCES", "EPERM"};
 
 	for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
 		for (guint j = 0; j < G_N_ELEMENTS(errnos); j++) {
@@ -226,7 +225,50 @@ fault_vanish_func(void)
 	}
 }
 
-/* an attribute that cannot be read, or has nonsense in it, blocks the update and nothing else */
+/* an attribute that cannot be read, or has nonsense in it, stops the update and nothing else */
+static void
+fault_attr_func(MockFixture *fixture, const gchar *attr, const gchar *id, const gchar *fault_text)
+{
+	gboolean ret;
+	const gchar *const no_options[] = {NULL};
+	g_auto(GStrv) split = g_strsplit(fault_text, "%s", 2);
+	g_autofree gchar *reset = g_strdup_printf("attr-errno=%s:0\nattr-text=%s:\n", attr, attr);
+	g_autofree gchar *set = g_strconcat(split[0], attr, split[1], NULL);
+	g_autofree gchar *writes = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
+	g_autoptr(GBytes) blob = mock_fixture_make_image(no_options);
+	g_autoptr(GError) error = NULL;
+
+	firmware = mock_fixture_prepare(fixture, blob, &error);
+	g_assert_no_error(error);
+	fu_firmware_set_version(firmware, "1.5.16");
+	mock_fixture_set(fixture, set);
+	g_assert_true(fu_device_reload(fixture->device, NULL));
+	g_assert_cmpint(fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE),
+			==,
+			id == NULL);
+	if (id != NULL)
+		g_assert_true(fu_device_has_inhibit(fixture->device, id));
+	ret = fu_device_write_firmware(fixture->device,
+				       firmware,
+				       progress,
+				       FWUPD_INSTALL_FLAG_FORCE,
+				       &error);
+	g_assert_false(ret);
+	g_test_message("%s -> %s", g_strchomp(set), error->message);
+	g_assert_cmpint(strlen(error->message), <, 768);
+	g_assert_true(g_utf8_validate(error->message, -1, NULL));
+	writes = mock_fixture_read(fixture, "control/writes");
+	g_assert_cmpstr(writes, ==, "loading=0 data=0 uploads=0");
+
+	/* and is forgotten when it works again */
+	mock_fixture_set(fixture, reset);
+	g_assert_true(fu_device_reload(fixture->device, NULL));
+	g_assert_true(fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE));
+	g_assert_cmpstr(fu_device_get_version(fixture->device), ==, "1.5.06");
+}
+
 static void
 fault_attrs_func(void)
 {
@@ -235,11 +277,13 @@ fault_attrs_func(void)
 		const gchar *attr;
 		const gchar *id; /* of the inhibit */
 	} attrs[] = {
-	    {"version", "module-version"},
+	    {"version", "module-unknown"},
+	    {"seamldr_version", "seamldr-missing"},
 	    {"num_remaining_updates", "remaining-updates"},
-	    {"cpu/online", "host-unknown"},
-	    {"cpu/present", "host-unknown"},
-	    {"cpuinfo", "host-unknown"},
+	    {"firmware/tdx_module/status", NULL},
+	    {"cpu/online", NULL},
+	    {"cpu/present", NULL},
+	    {"cpuinfo", NULL},
 	};
 	const gchar *faults[] = {
 	    "attr-errno=%s:EIO\n",
@@ -247,6 +291,7 @@ fault_attrs_func(void)
 	    "attr-errno=%s:ENODEV\n",
 	    "attr-errno=%s:EBUSY\n",
 	    "attr-errno=%s:EACCES\n",
+	    "attr-errno=%s:EPERM\n",
 	    "attr-text=%s:@empty\n",
 	    "attr-text=%s:@garbage\n",
 	    "attr-text=%s:-1\\n\n",
@@ -256,43 +301,34 @@ fault_attrs_func(void)
 	g_autoptr(MockFixture) fixture = mock_fixture_new(no_options);
 
 	for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
-		for (guint j = 0; j < G_N_ELEMENTS(faults); j++) {
-			gboolean ret;
-			g_auto(GStrv) split = g_strsplit(faults[j], "%s", 2);
-			g_autofree gchar *set =
-			    g_strconcat(split[0], attrs[i].attr, split[1], NULL);
-			g_autofree gchar *reset =
-			    g_strdup_printf("attr-errno=%s:0\nattr-text=%s:\n",
-					    attrs[i].attr,
-					    attrs[i].attr);
-			g_autoptr(GError) error = NULL;
-
-			mock_fixture_set(fixture, set);
-			ret = fu_device_reload(fixture->device, &error);
-			g_assert_no_error(error);
-			g_assert_true(ret);
-			g_test_message("%s -> %s",
-				       g_strchomp(set),
-				       fu_device_get_update_error(fixture->device));
-			g_assert_true(fu_device_has_inhibit(fixture->device, attrs[i].id));
-			g_assert_cmpint(strlen(fu_device_get_update_error(fixture->device)),
-					<,
-					512);
-			g_assert_true(
-			    g_utf8_validate(fu_device_get_update_error(fixture->device), -1, NULL));
-			g_assert_false(
-			    fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE));
-
-			/* and is forgotten when it works again */
-			mock_fixture_set(fixture, reset);
-			ret = fu_device_reload(fixture->device, &error);
-			g_assert_no_error(error);
-			g_assert_true(ret);
-			g_assert_true(
-			    fu_device_has_flag(fixture->device, FWUPD_DEVICE_FLAG_UPDATABLE));
-			g_assert_cmpstr(fu_device_get_version(fixture->device), ==, "1.5.06");
-		}
+		for (guint j = 0; j < G_N_ELEMENTS(faults); j++)
+			fault_attr_func(fixture, attrs[i].attr, attrs[i].id, faults[j]);
 	}
+}
+
+/* as the sandbox of fwupd.service with some versions of systemd */
+static void
+fault_read_only_func(void)
+{
+	gboolean ret;
+	const gchar *const no_options[] = {NULL};
+	const Fault fault = {.name = "read-only"};
+	g_autofree gchar *writes = NULL;
+	g_autoptr(GBytes) blob = mock_fixture_make_image(no_options);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(MockFixture) fixture = mock_fixture_new(no_options);
+
+	g_assert_cmpint(mount(fixture->root, fixture->root, NULL, MS_BIND, NULL), ==, 0);
+	g_assert_cmpint(mount(NULL, fixture->root, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL),
+			==,
+			0);
+	ret = fault_update(fixture, &fault, blob, &error);
+	writes = mock_fixture_read(fixture, "control/writes");
+	g_assert_cmpint(umount(fixture->root), ==, 0);
+	g_assert_false(ret);
+	g_test_message("%s", error->message);
+	g_assert_nonnull(strstr(error->message, "add ReadWritePaths=-/sys/devices/faux"));
+	g_assert_cmpstr(writes, ==, "loading=0 data=0 uploads=0");
 }
 
 int
@@ -301,13 +337,13 @@ main(int argc, char **argv)
 	const Fault faults[] = {
 	    {"none", NULL, NULL, FAULT_END_UPDATED, 0, NULL, 1},
 	    {"short-writes", NULL, "short-write=100\n", FAULT_END_UPDATED, 0, NULL, 1},
-	    {"device-busy-once",
+	    {"device-busy",
 	     "--kernel=v4",
 	     "fault=transferring:device-busy\n",
-	     FAULT_END_UPDATED,
-	     0,
-	     NULL,
-	     2},
+	     FAULT_END_UNCHANGED,
+	     FWUPD_ERROR_NEEDS_USER_ACTION,
+	     "try again when no TD is being built",
+	     1},
 	    {"unexpected-version",
 	     NULL,
 	     "fault-version=1.5.13\n",
@@ -334,7 +370,7 @@ main(int argc, char **argv)
 	     "abort-after=8192\n",
 	     FAULT_END_UNCHANGED,
 	     FWUPD_ERROR_NEEDS_USER_ACTION,
-	     "aborted by another program",
+	     "another program has interfered",
 	     0},
 	    {"second-uploader",
 	     NULL,
@@ -348,7 +384,7 @@ main(int argc, char **argv)
 	     "online=0-2\n",
 	     FAULT_END_UNCHANGED,
 	     FWUPD_ERROR_NEEDS_USER_ACTION,
-	     "CPU 3 is offline",
+	     "CPUs 0-2 are online, and an update needs all of 0-3",
 	     0},
 	    {"upload-busy",
 	     NULL,
@@ -356,13 +392,6 @@ main(int argc, char **argv)
 	     FAULT_END_UNCHANGED,
 	     FWUPD_ERROR_NEEDS_USER_ACTION,
 	     "needs 'idle'",
-	     0},
-	    {"loading-read-only",
-	     NULL,
-	     "attr-errno=firmware/tdx_module/loading:open:EROFS\n",
-	     FAULT_END_UNCHANGED,
-	     FWUPD_ERROR_NEEDS_USER_ACTION,
-	     "add ReadWritePaths=-",
 	     0},
 	    {"loading-io-error",
 	     NULL,
@@ -399,22 +428,13 @@ main(int argc, char **argv)
 	     FWUPD_ERROR_WRITE,
 	     "its answer is not known",
 	     1},
-	    {"vanish-reinstall",
-	     "--kernel=mainline --running=1.5.16",
-	     "vanish=preparing\nstuck=preparing\n",
-	     FAULT_END_OTHER,
-	     FWUPD_ERROR_WRITE,
-	     "its answer is not known",
-	     1,
-	     FWUPD_INSTALL_FLAG_ALLOW_REINSTALL},
-	    {"reinstall-forced",
+	    {"same-version",
 	     "--kernel=mainline --running=1.5.16",
 	     NULL,
 	     FAULT_END_OTHER,
-	     FWUPD_ERROR_VERSION_SAME,
-	     "use --allow-reinstall",
-	     0,
-	     FWUPD_INSTALL_FLAG_FORCE},
+	     FWUPD_ERROR_INVALID_FILE,
+	     "needs a newer one",
+	     0},
 	    {"image-lost-on-the-way",
 	     NULL,
 	     "cpu-offline-after-reads=1:0-2\n",
@@ -435,5 +455,6 @@ main(int argc, char **argv)
 	g_test_add_func("/faults/attrs", fault_attrs_func);
 	g_test_add_func("/faults/upload-attrs", fault_upload_attrs_func);
 	g_test_add_func("/faults/vanish", fault_vanish_func);
+	g_test_add_func("/faults/read-only", fault_read_only_func);
 	return g_test_run();
 }

@@ -20,7 +20,7 @@ gboolean
 fu_fw_upload_read_status(FuUdevDevice *device,
 			 const gchar *name,
 			 FuFwUploadStatus *status,
-			 GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+			 GError **error) G_GNUC_NON_NULL(1, 2, 3);
 FuFwUploadResult *
 fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
     G_GNUC_NON_NULL(1, 2, 3);

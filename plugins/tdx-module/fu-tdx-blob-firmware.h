@@ -22,5 +22,4 @@ void
 fu_tdx_blob_firmware_set_blob_version(FuTdxBlobFirmware *self, FuTdxBlobVersion blob_version)
     G_GNUC_NON_NULL(1);
 FuTdxSigstructFirmware *
-fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self,
-				   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
+fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self, GError **error) G_GNUC_NON_NULL(1);

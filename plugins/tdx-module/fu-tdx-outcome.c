@@ -15,15 +15,24 @@ fu_tdx_outcome_runs(const FuTdxHost *after, const gchar *version)
 	       0;
 }
 
-/* what the user can just try again is reported to nobody */
+/* an upload that never reached the P-SEAMLDR costs no update */
+static gboolean
+fu_tdx_outcome_is_unchanged(const FuTdxHost *before, const FuTdxHost *after)
+{
+	return after->module_version != NULL &&
+	       fu_tdx_outcome_runs(after, before->module_version) &&
+	       after->remaining_updates == before->remaining_updates;
+}
+
+/* of an update that has changed nothing; what can just be tried again is reported to nobody */
 static FwupdError
 fu_tdx_outcome_code(const FuFwUploadResult *result)
 {
+	if (result->answer == FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID)
+		return FWUPD_ERROR_INVALID_FILE;
 	if (result->answer == FU_FW_UPLOAD_ERROR_UNKNOWN ||
 	    result->answer == FU_FW_UPLOAD_ERROR_DEVICE_BUSY)
 		return FWUPD_ERROR_NEEDS_USER_ACTION;
-	if (result->answer == FU_FW_UPLOAD_ERROR_FIRMWARE_INVALID)
-		return FWUPD_ERROR_INVALID_FILE;
 	return FWUPD_ERROR_WRITE;
 }
 
@@ -42,15 +51,13 @@ fu_tdx_outcome_advice(const FuFwUploadResult *result)
 	return "see the log of the kernel";
 }
 
-/* an upload that never reached the P-SEAMLDR costs no update */
 static gchar *
 fu_tdx_outcome_describe_running(const FuTdxHost *before,
 				const FuFwUploadResult *result,
 				const FuTdxHost *after,
 				const gchar *version)
 {
-	gboolean unchanged = fu_tdx_outcome_runs(after, before->module_version) &&
-			     after->remaining_updates == before->remaining_updates;
+	gboolean unchanged = fu_tdx_outcome_is_unchanged(before, after);
 
 	if (result->pending && (unchanged || !fu_tdx_outcome_runs(after, version)))
 		return g_strdup_printf("the kernel was given TDX module %s, but its answer is not "
@@ -109,14 +116,16 @@ fu_tdx_outcome_check(const FuTdxHost *before,
 		     const gchar *version,
 		     GError **error)
 {
-	const gchar *why = result->error != NULL ? result->error->message
-						 : "the kernel reported no error";
+	FwupdError code = FWUPD_ERROR_WRITE;
+	const gchar *why = result->error != NULL ? result->error->message : "no error reported";
 	g_autofree gchar *str = fu_tdx_outcome_describe(before, result, after, version);
 
 	if (str == NULL) {
 		g_info("TDX module %s is running, and %s", version, why);
 		return TRUE;
 	}
-	g_set_error(error, FWUPD_ERROR, fu_tdx_outcome_code(result), "%s (%s)", str, why);
+	if (!result->pending && fu_tdx_outcome_is_unchanged(before, after))
+		code = fu_tdx_outcome_code(result);
+	g_set_error(error, FWUPD_ERROR, code, "%s (%s)", str, why);
 	return FALSE;
 }

@@ -14,4 +14,4 @@ fu_tdx_outcome_check(const FuTdxHost *before,
 		     const FuFwUploadResult *result,
 		     const FuTdxHost *after,
 		     const gchar *version,
-		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
+		     GError **error) G_GNUC_NON_NULL(1, 2, 3, 4);

@@ -95,9 +95,8 @@ fu_tdx_preflight_check_module(const FuTdxHost *host, GPtrArray *reasons)
 	} else if (host->module_version == NULL) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN,
-					"The version of the running TDX module is not known (%s), "
-					"and an update needs it; see the log of the kernel, then "
-					"restart fwupd",
+					"The version of the running TDX module is not known (%s); "
+					"see the log of the kernel, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_MODULE]);
 	}
 }
@@ -142,9 +141,8 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 	} else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
-					"The number of updates left is not known (%s), and an "
-					"update needs 1; see the log of the kernel, then restart "
-					"fwupd",
+					"The number of updates left is not known (%s); see the log "
+					"of the kernel, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES]);
 	}
 }

@@ -27,9 +27,8 @@ fu_tdx_preflight_check_version(const FuTdxHost *host,
 			       FuTdxSigstructFirmware *sigstruct,
 			       const gchar *version) G_GNUC_NON_NULL(1, 2);
 gboolean
-fu_tdx_preflight_to_error(GPtrArray *reasons, GError **error) G_GNUC_WARN_UNUSED_RESULT
-    G_GNUC_NON_NULL(1);
+fu_tdx_preflight_to_error(GPtrArray *reasons, GError **error) G_GNUC_NON_NULL(1);
 gchar *
-fu_tdx_preflight_version_to_series(const gchar *version) G_GNUC_WARN_UNUSED_RESULT;
+fu_tdx_preflight_version_to_series(const gchar *version);
 guint16
 fu_tdx_preflight_version_to_svn(const gchar *version);

@@ -64,12 +64,12 @@ fu_tdx_sigstruct_firmware_get_cpus(FuTdxSigstructFirmware *self)
 	return g_string_free(g_steal_pointer(&str), FALSE);
 }
 
+/* P-SEAMLDR ignores the stepping in CPUID.1.EAX */
 gboolean
 fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 cpu)
 {
 	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(self->st); i++) {
-		guint32 tmp = fu_struct_tdx_sigstruct_get_cpuid_table(self->st, i);
-		if (((tmp ^ cpu) & FU_TDX_CPU_MASK) == 0)
+		if (fu_struct_tdx_sigstruct_get_cpuid_table(self->st, i) >> 4 == cpu >> 4)
 			return TRUE;
 	}
 	return FALSE;

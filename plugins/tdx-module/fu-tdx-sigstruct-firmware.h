@@ -19,9 +19,6 @@ G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
 
 #define FU_TDX_PAGE_SIZE 0x1000
 
-/* P-SEAMLDR ignores the stepping in CPUID.1.EAX */
-#define FU_TDX_CPU_MASK 0xFFFFFFF0
-
 const FuStructTdxSigstruct *
 fu_tdx_sigstruct_firmware_get_struct(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);
 gchar *
@@ -35,5 +32,4 @@ fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 cpu) G_G
 gboolean
 fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
 				       FuInputStream *stream,
-				       GError **error) G_GNUC_WARN_UNUSED_RESULT
-    G_GNUC_NON_NULL(1, 2);
+				       GError **error) G_GNUC_NON_NULL(1, 2);
