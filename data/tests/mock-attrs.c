@@ -15,6 +15,7 @@
 #define CGROUP	"/sys/fs/cgroup"
 #define CPU	"/sys/devices/system/cpu"
 #define FAUX	"/sys/devices/faux"
+#define KVM	"/sys/module/kvm_intel/parameters"
 #define SEAMLDR TDX_HOST "/seamldr"
 
 static gint
@@ -115,17 +116,36 @@ mock_attrs_smt_control_show(MockHost *self, GString *str)
 	return 0;
 }
 
+/* KVM counts its TDs, so that without KVM there are none to count */
+static guint
+mock_attrs_get_capacity(MockHost *self)
+{
+	return self->no_kvm_intel || g_strcmp0(self->kvm_tdx, "Y") != 0 ? 0 : 63;
+}
+
+/* a namespace has a count of its own, and has begun none of the TDs */
 static gint
 mock_attrs_current_show(MockHost *self, GString *str)
 {
-	g_string_append_printf(str, "tdx %u\n", self->tds);
+	guint tds = self->cgroup_namespace ? 0 : self->tds;
+	if (!self->no_tds_line && (tds > 0 || mock_attrs_get_capacity(self) > 0))
+		g_string_append_printf(str, "tdx %u\n", tds);
 	return 0;
 }
 
 static gint
-mock_attrs_capacity_show(MockHost *self G_GNUC_UNUSED, GString *str)
+mock_attrs_capacity_show(MockHost *self, GString *str)
 {
-	g_string_append(str, "tdx 63\n");
+	guint capacity = mock_attrs_get_capacity(self);
+	if (!self->no_tds_line && capacity > 0)
+		g_string_append_printf(str, "tdx %u\n", capacity);
+	return 0;
+}
+
+static gint
+mock_attrs_kvm_tdx_show(MockHost *self, GString *str)
+{
+	g_string_append_printf(str, "%s\n", self->kvm_tdx);
 	return 0;
 }
 
@@ -188,13 +208,14 @@ mock_attrs_add(MockHost *self)
 				     : TDX_HOST "/num_remaining_updates";
 	const MockNode nodes[] = {
 	    ATTR("/proc/cpuinfo", 0444, NEEDS_NOTHING, mock_attrs_cpuinfo_show, NULL),
-	    ATTR(CGROUP "/misc.capacity", 0444, NEEDS_NOTHING, mock_attrs_capacity_show, NULL),
+	    ATTR(CGROUP "/misc.capacity", 0444, NEEDS_ROOT_CGROUP, mock_attrs_capacity_show, NULL),
 	    ATTR(CGROUP "/misc.current", 0444, NEEDS_NOTHING, mock_attrs_current_show, NULL),
 	    ATTR(CPU "/online", 0444, NEEDS_NOTHING, mock_attrs_online_show, NULL),
 	    ATTR(CPU "/possible", 0444, NEEDS_NOTHING, mock_attrs_possible_show, NULL),
 	    ATTR(CPU "/present", 0444, NEEDS_NOTHING, mock_attrs_present_show, NULL),
 	    ATTR(CPU "/smt/active", 0444, NEEDS_NOTHING, mock_attrs_smt_active_show, NULL),
 	    ATTR(CPU "/smt/control", 0644, NEEDS_NOTHING, mock_attrs_smt_control_show, NULL),
+	    ATTR(KVM "/tdx", 0444, NEEDS_KVM_TDX, mock_attrs_kvm_tdx_show, NULL),
 	    ATTR(FAUX "/uevent", 0644, NEEDS_NOTHING, NULL, mock_attrs_uevent_store),
 	    ATTR(TDX_HOST "/uevent",
 		 0644,

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "mock-host.h"
+#include "mock-other.h"
 
 static gint
 mock_control_writes_show(MockHost *self, GString *str)
@@ -125,24 +126,27 @@ mock_control_set_stuck(MockHost *self, gpointer field G_GNUC_UNUSED, const gchar
 	return TRUE;
 }
 
-/* of a released module the SVN is known, for others give running-svn= after this */
+/* of a released module more is known, for others give running-svn= and running-hv= after this */
 static gboolean
 mock_control_set_running(MockHost *self, gpointer field G_GNUC_UNUSED, const gchar *value)
 {
 	guint16 svn = mock_release_get_svn(value);
-	if (svn != 0)
+	if (svn != 0) {
 		self->seamldr.running_svn = svn;
+		self->seamldr.running_hv = 0;
+	}
 	mock_host_set_running(self, value);
 	return TRUE;
 }
 
 static gboolean
-mock_control_set_running_svn(MockHost *self, gpointer field G_GNUC_UNUSED, const gchar *value)
+mock_control_set_u16(MockHost *self G_GNUC_UNUSED, gpointer field, const gchar *value)
 {
-	guint svn = 0;
-	if (!mock_str_to_uint(value, G_MAXUINT16, &svn))
+	guint16 *number = field;
+	guint tmp = 0;
+	if (!mock_str_to_uint(value, G_MAXUINT16, &tmp))
 		return FALSE;
-	self->seamldr.running_svn = svn;
+	*number = tmp;
 	return TRUE;
 }
 
@@ -160,15 +164,57 @@ mock_control_set_seamldr(MockHost *self, gpointer field G_GNUC_UNUSED, const gch
 static gboolean
 mock_control_set_short_write(MockHost *self, gpointer field, const gchar *value)
 {
-	self->upload->write_max = MOCK_FW_UPLOAD_WRITE_MAX;
+	self->upload->write_max = MOCK_FW_UPLOAD_CALL_MAX;
 	return value[0] == '\0' || mock_control_set_uint(self, field, value);
+}
+
+/* WHEN:WRITE[,WRITE...] */
+static gboolean
+mock_control_set_other(MockHost *self, gpointer field G_GNUC_UNUSED, const gchar *value)
+{
+	if (value[0] != '\0')
+		return mock_other_add(self->upload, value);
+	g_ptr_array_set_size(self->upload->others, 0);
+	return TRUE;
 }
 
 static gboolean
 mock_control_set_abort_after(MockHost *self, gpointer field, const gchar *value)
 {
-	self->upload->abort_after = G_MAXUINT;
-	return value[0] == '\0' || mock_control_set_uint(self, field, value);
+	g_autofree gchar *other = g_strdup_printf("%s:-1", value);
+	return mock_control_set_other(self, field, value[0] != '\0' ? other : "");
+}
+
+static gboolean
+mock_control_set_second_uploader(MockHost *self, gpointer field, const gchar *value)
+{
+	guint flag = 0;
+	return mock_str_to_uint(value, 1, &flag) &&
+	       mock_control_set_other(self, field, flag > 0 ? "data:1,4096@0,0" : "");
+}
+
+static gboolean
+mock_control_set_kvm_tdx(MockHost *self, gpointer field, const gchar *value)
+{
+	const gchar *const values[] = {"Y", "N", "", NULL};
+	return g_strv_contains(values, value) && mock_control_set_string(self, field, value);
+}
+
+/* ATTR, or all when empty */
+static gboolean
+mock_control_set_hang(MockHost *self, gpointer field G_GNUC_UNUSED, const gchar *value)
+{
+	MockNode *node;
+
+	if (value[0] == '\0') {
+		mock_tree_release(self);
+		return TRUE;
+	}
+	node = mock_tree_find_attr(self, value);
+	if (node == NULL)
+		return FALSE;
+	node->hangs = TRUE;
+	return TRUE;
 }
 
 /* N:LIST */
@@ -232,11 +278,11 @@ mock_control_parse_errno(const gchar *str, gint *value)
 	return FALSE;
 }
 
-/* ATTR:[open:|read:|write:]ERRNO[:COUNT] */
+/* ATTR:[open:|read:|write:|open-read:]ERRNO[:COUNT] */
 static gboolean
 mock_control_set_attr_errno(MockHost *self, gpointer field G_GNUC_UNUSED, const gchar *value)
 {
-	const gchar *names[] = {"open", "read", "write"};
+	const gchar *names[] = {"open", "read", "write", "open-read"};
 	g_auto(GStrv) parts = g_strsplit(value, ":", -1);
 	MockNode *node = parts[0] != NULL ? mock_tree_find_attr(self, parts[0]) : NULL;
 	MockOperation operations = 0;
@@ -329,28 +375,35 @@ mock_control_set(MockHost *self, const gchar *key, const gchar *value)
 		gboolean (*set)(MockHost *self, gpointer field, const gchar *value);
 		gpointer field;
 	} keys[] = {
-	    {"abort-after", mock_control_set_abort_after, &self->upload->abort_after},
+	    {"abort-after", mock_control_set_abort_after, NULL},
 	    {"absent", mock_control_set_gone, &self->absent},
 	    {"attr-errno", mock_control_set_attr_errno, NULL},
 	    {"attr-text", mock_control_set_attr_text, NULL},
+	    {"cgroup-namespace", mock_control_set_flag, &self->cgroup_namespace},
 	    {"cpu-offline-after-reads", mock_control_set_cpu_offline, NULL},
 	    {"erratum", mock_control_set_flag, &self->erratum},
 	    {"fault", mock_control_set_fault, &self->upload->fault_error},
 	    {"fault-after", mock_control_set_string, &self->fault_after},
 	    {"fault-loses", mock_control_set_flag, &self->fault_loses},
 	    {"fault-version", mock_control_set_string, &self->fault_version},
+	    {"hang", mock_control_set_hang, NULL},
 	    {"install-version", mock_control_set_string, &self->install_version},
+	    {"kvm-tdx", mock_control_set_kvm_tdx, &self->kvm_tdx},
 	    {"late-attrs-ms", mock_control_set_uint, &self->late_attrs_ms},
 	    {"lost", mock_control_set_flag, &self->lost},
+	    {"no-kvm-intel", mock_control_set_flag, &self->no_kvm_intel},
+	    {"no-tds-line", mock_control_set_flag, &self->no_tds_line},
 	    {"no-upload", mock_control_set_gone, &self->no_upload},
 	    {"online", mock_control_set_cpus, &self->online},
+	    {"other", mock_control_set_other, NULL},
 	    {"phase-ms", mock_control_set_uint, &self->upload->phase_ms},
 	    {"present", mock_control_set_cpus, &self->present},
 	    {"remaining", mock_control_set_uint, &self->seamldr.remaining},
 	    {"running", mock_control_set_running, NULL},
-	    {"running-svn", mock_control_set_running_svn, NULL},
+	    {"running-hv", mock_control_set_u16, &self->seamldr.running_hv},
+	    {"running-svn", mock_control_set_u16, &self->seamldr.running_svn},
 	    {"seamldr", mock_control_set_seamldr, NULL},
-	    {"second-uploader", mock_control_set_flag, &self->upload->second_uploader},
+	    {"second-uploader", mock_control_set_second_uploader, NULL},
 	    {"short-write", mock_control_set_short_write, &self->upload->write_max},
 	    {"smt", mock_control_set_string, &self->smt},
 	    {"stuck", mock_control_set_stuck, NULL},

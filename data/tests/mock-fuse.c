@@ -50,6 +50,16 @@ mock_fuse_take_fault(MockNode *node, MockOperation operation)
 	return -node->fault_errno;
 }
 
+/* the lock is free meanwhile */
+static void
+mock_fuse_hang(MockHost *self, const MockNode *node)
+{
+	if (node->hangs)
+		mock_host_log(self, "hang: %s", node->path);
+	while (node->hangs)
+		g_cond_wait(&self->released, &self->lock);
+}
+
 static gint
 mock_fuse_show(MockHost *self, MockNode *node, GString *str)
 {
@@ -62,7 +72,7 @@ mock_fuse_show(MockHost *self, MockNode *node, GString *str)
 		g_string_append_len(str, buf, bufsz);
 		return 0;
 	}
-	if (node->upload_attr != NULL)
+	if (node->upload_attr != NULL && node->upload_attr->show != NULL)
 		return node->upload_attr->show(self->upload, str);
 	return node->show != NULL ? node->show(self, str) : 0;
 }
@@ -111,7 +121,9 @@ mock_fuse_getattr(const gchar *path, struct stat *st, struct fuse_file_info *fi 
 	} else {
 		st->st_mode = S_IFREG | node->mode;
 		/* in sysfs text has one page, in /proc and /sys/fs/cgroup it has no size */
-		if (g_str_has_prefix(path, "/sys/devices/") && node != self->data)
+		if ((g_str_has_prefix(path, "/sys/devices/") ||
+		     g_str_has_prefix(path, "/sys/module/")) &&
+		    node != self->data)
 			st->st_size = 4096;
 	}
 	return 0;
@@ -176,6 +188,8 @@ mock_fuse_open(const gchar *path, struct fuse_file_info *fi)
 	    (access_mode != O_WRONLY && (node->mode & 0444) == 0))
 		return -EACCES;
 	rc = mock_fuse_take_fault(node, OPERATION_OPEN);
+	if (rc == 0 && access_mode != O_WRONLY)
+		rc = mock_fuse_take_fault(node, OPERATION_OPEN_READ);
 	if (rc < 0)
 		return rc;
 
@@ -197,10 +211,16 @@ mock_fuse_read(const gchar *path G_GNUC_UNUSED,
 	MockHost *self = fuse_get_context()->private_data;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&self->lock);
 	MockFile *file = (MockFile *)(gsize)fi->fh;
+	const MockNode *node = file->node;
 	gsize size;
 
-	if (!mock_tree_node_exists(self, file->node))
+	mock_fuse_hang(self, node);
+	if (!mock_tree_node_exists(self, node))
 		return -ENODEV;
+	if (node->upload_attr != NULL && node->upload_attr->read != NULL && node->text == NULL) {
+		gint rc = mock_fuse_take_fault(file->node, OPERATION_READ);
+		return rc < 0 ? rc : node->upload_attr->read(self->upload, buf, bufsz, offset);
+	}
 	if (offset == 0 || file->text == NULL) {
 		g_autoptr(GString) text = g_string_new(NULL);
 		gint rc = mock_fuse_show(self, file->node, text);
@@ -307,6 +327,9 @@ mock_fuse_signal_thread(gpointer user_data)
 
 	mock_fuse_signals(&signals);
 	sigwait(&signals, &signum);
+	g_mutex_lock(&self->lock);
+	mock_tree_release(self);
+	g_mutex_unlock(&self->lock);
 
 	/* the loop looks at this after its next request only, so make one */
 	fuse_session_exit(fuse_get_session(self->fuse));
@@ -344,7 +367,8 @@ mock_fuse_run(MockHost *self)
 	self->files = g_ptr_array_new_with_free_func((GDestroyNotify)mock_file_free);
 	if (fuse_mount(self->fuse, self->mountpoint) == 0) {
 		GThread *thread = g_thread_new("signal", mock_fuse_signal_thread, self);
-		rc = fuse_loop(self->fuse);
+		/* more than one thread, because one may hang */
+		rc = fuse_loop_mt(self->fuse, FALSE);
 		fuse_unmount(self->fuse);
 
 		/* after an umount it still waits */

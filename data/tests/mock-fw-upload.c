@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mock-other.h"
+
 /* state of the buffer; the kernel leaves "aborted" at once for "unknown" */
 enum { STATE_UNKNOWN, STATE_LOADING, STATE_DONE };
 
@@ -108,9 +110,7 @@ mock_fw_upload_transfer(MockFwUpload *self)
 				 self->fault_progress == MOCK_FW_UPLOAD_PROGRESS_PROGRAMMING;
 	const gchar *error = NULL;
 
-	if (self->image == NULL)
-		error = "firmware-invalid"; /* that of the second uploader */
-	else if (!fault_follows)
+	if (!fault_follows)
 		error = self->ops->write(self->image, self->user_data);
 	if (error != NULL) {
 		mock_fw_upload_set_error(self, error);
@@ -148,13 +148,15 @@ mock_fw_upload_worker(gpointer user_data)
 }
 
 static void
-mock_fw_upload_start_worker(MockFwUpload *self, GBytes *image, guint size)
+mock_fw_upload_start_worker(MockFwUpload *self)
 {
 	self->state = STATE_DONE;
 	mock_fw_upload_set_progress(self, MOCK_FW_UPLOAD_PROGRESS_RECEIVING);
 	g_clear_pointer(&self->error, g_free);
-	self->remaining_size = size;
-	self->image = image;
+	self->remaining_size = self->buf->len;
+	self->image = g_bytes_new(self->buf->data, self->buf->len);
+	g_clear_pointer(&self->received, g_bytes_unref);
+	self->received = g_bytes_ref(self->image);
 
 	/* the worker before this one has let go of the lock for good */
 	if (self->worker != NULL)
@@ -165,19 +167,25 @@ mock_fw_upload_start_worker(MockFwUpload *self, GBytes *image, guint size)
 static void
 mock_fw_upload_finish_loading(MockFwUpload *self)
 {
-	GBytes *image;
-
 	/* trap: no upload, no error, and an older error stays */
 	if (self->buf->len == 0) {
 		g_string_append(self->log, "loading: zero length, nothing is uploaded\n");
 		self->state = STATE_UNKNOWN;
 		return;
 	}
-	image = g_bytes_new(self->buf->data, self->buf->len);
-	self->uploads++;
-	g_clear_pointer(&self->received, g_bytes_unref);
-	self->received = g_bytes_ref(image);
-	mock_fw_upload_start_worker(self, image, self->buf->len);
+	if (!self->is_other)
+		self->uploads++;
+	mock_fw_upload_start_worker(self);
+}
+
+/* our own program got this far, so it is the turn of what waits for that */
+static void
+mock_fw_upload_reach(MockFwUpload *self, const gchar *step)
+{
+	if (self->is_other)
+		return;
+	self->ops->phase(step, self->user_data);
+	mock_other_act(self, step);
 }
 
 static gint
@@ -193,13 +201,22 @@ mock_fw_upload_loading_store(MockFwUpload *self,
 			     gsize bufsz,
 			     guint64 offset G_GNUC_UNUSED)
 {
-	g_autofree gchar *value = g_strndup(buf, bufsz);
+	gboolean valid;
 	gint64 loading = 0;
+	g_autofree gchar *value = g_strndup(buf, bufsz);
 
 	if (g_str_has_suffix(value, "\n"))
 		value[strlen(value) - 1] = '\0';
-	g_string_append_printf(self->log, "loading: %s\n", value);
-	if (!g_ascii_string_to_signed(value, 10, G_MININT, G_MAXINT, &loading, NULL))
+	valid = g_ascii_string_to_signed(value, 10, G_MININT, G_MAXINT, &loading, NULL);
+	if (valid && loading == 1 && self->state != STATE_DONE)
+		mock_fw_upload_reach(self, "begin");
+	if (valid && loading == 0 && self->state == STATE_LOADING)
+		mock_fw_upload_reach(self, "end");
+	g_string_append_printf(self->log,
+			       "%sloading: %s\n",
+			       self->is_other ? "other: " : "",
+			       value);
+	if (!valid)
 		return -EINVAL;
 
 	/* trap: success, whatever was written */
@@ -209,10 +226,12 @@ mock_fw_upload_loading_store(MockFwUpload *self,
 	}
 
 	if (loading == 1) {
+		/* whoever has begun before has lost what was written */
 		g_byte_array_set_size(self->buf, 0);
-		self->session_bytes = 0;
+		if (!self->is_other)
+			self->our_bytes = 0;
 		self->state = STATE_LOADING;
-		self->ops->phase("loading", self->user_data);
+		mock_fw_upload_reach(self, "loading");
 	} else if (loading == 0 && self->state == STATE_LOADING) {
 		mock_fw_upload_finish_loading(self);
 	} else {
@@ -223,28 +242,21 @@ mock_fw_upload_loading_store(MockFwUpload *self,
 	return bufsz;
 }
 
+/* any part at any time, but as in the kernel also what was written before an abort */
 static gint
-mock_fw_upload_data_show(MockFwUpload *self, GString *str)
+mock_fw_upload_data_read(MockFwUpload *self, gchar *buf, gsize bufsz, guint64 offset)
 {
+	gsize size;
+
 	if (self->state == STATE_DONE)
 		return -ENODEV;
-	g_string_append_len(str, (const gchar *)self->buf->data, self->buf->len);
-	return 0;
-}
-
-/* the first data since loading=1; returns FALSE if somebody else was faster */
-static gboolean
-mock_fw_upload_start_data(MockFwUpload *self)
-{
-	if (self->second_uploader) {
-		g_string_append(self->log, "data: a second uploader was faster\n");
-		self->second_uploader = FALSE;
-		g_byte_array_set_size(self->buf, 0);
-		mock_fw_upload_start_worker(self, NULL, MOCK_FW_UPLOAD_WRITE_MAX);
-		return FALSE;
-	}
-	self->ops->phase("data", self->user_data);
-	return TRUE;
+	if (offset >= self->buf->len)
+		return 0;
+	size = MIN(MIN(bufsz, MOCK_FW_UPLOAD_CALL_MAX), self->buf->len - offset);
+	memcpy(buf, self->buf->data + offset, size);
+	if (self->state == STATE_LOADING && offset + size == self->buf->len)
+		mock_fw_upload_reach(self, "read");
+	return size;
 }
 
 static gint
@@ -252,9 +264,8 @@ mock_fw_upload_data_store(MockFwUpload *self, const gchar *buf, gsize bufsz, gui
 {
 	gsize size = MIN(bufsz, self->write_max);
 
-	if (self->state == STATE_LOADING && self->session_bytes == 0 &&
-	    !mock_fw_upload_start_data(self))
-		return -ENODEV;
+	if (self->state == STATE_LOADING && self->our_bytes == 0)
+		mock_fw_upload_reach(self, "data");
 	if (self->state == STATE_DONE)
 		return -ENODEV;
 	if (offset > BUFFER_MAX - size)
@@ -268,13 +279,9 @@ mock_fw_upload_data_store(MockFwUpload *self, const gchar *buf, gsize bufsz, gui
 	}
 	if (size > 0)
 		memcpy(self->buf->data + offset, buf, size);
-	self->session_bytes += size;
-
-	if (self->state == STATE_LOADING && self->abort_after != G_MAXUINT &&
-	    self->session_bytes >= self->abort_after) {
-		g_string_append(self->log, "loading: -1, by a udev rule\n");
-		self->abort_after = G_MAXUINT;
-		self->state = STATE_UNKNOWN;
+	if (!self->is_other) {
+		self->our_bytes += size;
+		mock_fw_upload_reach(self, "taken");
 	}
 	return size;
 }
@@ -324,13 +331,43 @@ mock_fw_upload_cancel_store(MockFwUpload *self,
 
 const MockFwUploadAttr mock_fw_upload_attrs[] = {
     {"loading", 0644, mock_fw_upload_loading_show, mock_fw_upload_loading_store},
-    {"data", 0644, mock_fw_upload_data_show, mock_fw_upload_data_store},
-    {"status", 0444, mock_fw_upload_status_show, NULL},
-    {"error", 0444, mock_fw_upload_error_show, NULL},
-    {"remaining_size", 0444, mock_fw_upload_remaining_size_show, NULL},
+    {"data", 0644, NULL, mock_fw_upload_data_store, mock_fw_upload_data_read},
+    {"status", 0444, mock_fw_upload_status_show},
+    {"error", 0444, mock_fw_upload_error_show},
+    {"remaining_size", 0444, mock_fw_upload_remaining_size_show},
     {"cancel", 0200, NULL, mock_fw_upload_cancel_store},
-    {NULL, 0, NULL, NULL},
+    {NULL},
 };
+
+/**
+ * mock_fw_upload_store:
+ * @self: a #MockFwUpload
+ * @name: loading or data
+ * @buf: what to write
+ * @bufsz: how much
+ * @offset: where
+ *
+ * Writes into a file as another program.
+ *
+ * Returns: the number of bytes taken, or a negative errno
+ **/
+gint
+mock_fw_upload_store(MockFwUpload *self,
+		     const gchar *name,
+		     const gchar *buf,
+		     gsize bufsz,
+		     guint64 offset)
+{
+	gint rc = -ENOENT;
+
+	self->is_other = TRUE;
+	for (const MockFwUploadAttr *attr = mock_fw_upload_attrs; attr->name != NULL; attr++) {
+		if (g_strcmp0(attr->name, name) == 0)
+			rc = attr->store(self, buf, bufsz, offset);
+	}
+	self->is_other = FALSE;
+	return rc;
+}
 
 /**
  * mock_fw_upload_wake:
@@ -369,8 +406,8 @@ mock_fw_upload_new(GMutex *lock, GString *log, const MockFwUploadOps *ops, gpoin
 	self->log = log;
 	self->ops = ops;
 	self->user_data = user_data;
-	self->write_max = MOCK_FW_UPLOAD_WRITE_MAX;
-	self->abort_after = G_MAXUINT;
+	self->write_max = MOCK_FW_UPLOAD_CALL_MAX;
+	self->others = mock_other_array_new();
 	self->buf = g_byte_array_new();
 	g_cond_init(&self->cond);
 	return self;
@@ -394,6 +431,7 @@ mock_fw_upload_free(MockFwUpload *self)
 	g_cond_clear(&self->cond);
 	g_byte_array_unref(self->buf);
 	g_clear_pointer(&self->received, g_bytes_unref);
+	g_ptr_array_unref(self->others);
 	g_free(self->fault_error);
 	g_free(self->error);
 	g_free(self);

@@ -21,7 +21,8 @@ typedef enum {
  * MockFwUploadOps:
  * @write: the driver's write-op; takes the whole image, returns %NULL or what `error` shall say
  * @fault: an injected fault ended the upload
- * @phase: loading, data or a status was reached
+ * @phase: a status was reached, or one of those steps of our own program that
+ *     mock_other_act() lists
  *
  * What the driver behind the upload does. All are called with the lock held.
  **/
@@ -31,20 +32,21 @@ typedef struct {
 	void (*phase)(const gchar *phase, gpointer user_data);
 } MockFwUploadOps;
 
-/* as much as goes into one write() of a binary sysfs attribute */
-#define MOCK_FW_UPLOAD_WRITE_MAX 4096
+/* as much as one read() or write() of a binary sysfs attribute moves */
+#define MOCK_FW_UPLOAD_CALL_MAX 4096
 
 /**
  * MockFwUpload:
  * @phase_ms: duration of preparing, transferring and programming each
  * @stuck: the worker stays in this phase, IDLE for none
  * @write_max: most bytes that `data` takes at once
- * @abort_after: one shot: somebody aborts after so many bytes of data, %G_MAXUINT for nobody
- * @second_uploader: one shot: somebody else uploads when our first data comes
  * @fault_progress: one shot: where @fault_error hits
  * @fault_error: (nullable): what `error` says then
- * @uploads: how many uploads reached the work queue
+ * @uploads: how many uploads of our own program reached the work queue
  * @received: (nullable): the last image that reached the work queue
+ * @others: (element-type MockOther): what another program will do
+ * @is_other: it is that program that calls now
+ * @our_bytes: how much data our own program has written since its loading=1
  *
  * One directory of /sys/class/firmware. The owner holds the lock around every call and around
  * every access to the public fields, and calls mock_fw_upload_wake() after changing one.
@@ -53,12 +55,13 @@ typedef struct {
 	guint phase_ms;
 	MockFwUploadProgress stuck;
 	guint write_max;
-	guint abort_after;
-	gboolean second_uploader;
 	MockFwUploadProgress fault_progress;
 	gchar *fault_error;
 	guint uploads;
 	GBytes *received;
+	GPtrArray *others;
+	gboolean is_other;
+	guint64 our_bytes;
 	/*< private >*/
 	GMutex *lock;
 	GCond cond;
@@ -69,7 +72,6 @@ typedef struct {
 	gboolean quit;
 	gint state;
 	GByteArray *buf;
-	guint64 session_bytes;
 	GBytes *image;
 	MockFwUploadProgress progress;
 	MockFwUploadProgress error_progress;
@@ -83,6 +85,7 @@ typedef struct {
  * @mode: its permissions
  * @show: (nullable): appends the text, or returns a negative errno
  * @store: (nullable): returns the number of bytes taken, or a negative errno
+ * @read: (nullable): of a binary one; returns the number of bytes, or a negative errno
  *
  * A file in that directory. The last of #mock_fw_upload_attrs has no name.
  **/
@@ -91,6 +94,7 @@ typedef struct {
 	guint mode;
 	gint (*show)(MockFwUpload *self, GString *str);
 	gint (*store)(MockFwUpload *self, const gchar *buf, gsize bufsz, guint64 offset);
+	gint (*read)(MockFwUpload *self, gchar *buf, gsize bufsz, guint64 offset);
 } MockFwUploadAttr;
 
 extern const MockFwUploadAttr mock_fw_upload_attrs[];
@@ -104,5 +108,11 @@ mock_fw_upload_wake(MockFwUpload *self);
 void
 mock_fw_upload_reset(MockFwUpload *self);
 
+gint
+mock_fw_upload_store(MockFwUpload *self,
+		     const gchar *name,
+		     const gchar *buf,
+		     gsize bufsz,
+		     guint64 offset);
 MockFwUploadProgress
 mock_fw_upload_progress_from_string(const gchar *str);

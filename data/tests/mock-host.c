@@ -106,6 +106,7 @@ mock_host_new(void)
 {
 	MockHost *self = g_new0(MockHost, 1);
 	g_mutex_init(&self->lock);
+	g_cond_init(&self->released);
 	self->log = g_string_new(NULL);
 	self->version_map = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->seamldr.cpus = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -131,11 +132,13 @@ mock_host_free(MockHost *self)
 	g_free(self->online);
 	g_free(self->present);
 	g_free(self->smt);
+	g_free(self->kvm_tdx);
 	g_free(self->fault_version);
 	g_free(self->fault_after);
 	g_free(self->vanish);
 	g_free(self->vanish_device);
 	g_free(self->online_after_reads);
+	g_cond_clear(&self->released);
 	g_mutex_clear(&self->lock);
 	g_free(self);
 }

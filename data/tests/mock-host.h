@@ -19,9 +19,13 @@
 
 typedef struct MockHost MockHost;
 
-/* what has to be there for a node to exist: all up to the driver, then one of the others too */
+/* what has to be there for a node to exist: from the device on all up to the driver, then one of
+ * the others too */
 typedef enum {
 	NEEDS_NOTHING,
+	NEEDS_ROOT_CGROUP,
+	NEEDS_KVM_INTEL,
+	NEEDS_KVM_TDX,
 	NEEDS_DEVICE,
 	NEEDS_DRIVER,
 	NEEDS_SEAMLDR,
@@ -33,6 +37,7 @@ typedef enum {
 	OPERATION_OPEN = 1 << 0,
 	OPERATION_READ = 1 << 1,
 	OPERATION_WRITE = 1 << 2,
+	OPERATION_OPEN_READ = 1 << 3,
 } MockOperation;
 
 /**
@@ -46,6 +51,7 @@ typedef enum {
  * @upload_attr: (nullable): has those functions for what is part of the upload
  * @writes: number of write() calls
  * @text: attr-text=
+ * @hangs: hang=
  * @fault_errno: attr-errno=, or 0
  * @fault_operations: a #MockOperation
  * @fault_count: how often @fault_errno is still returned, negative for ever
@@ -62,6 +68,7 @@ typedef struct {
 	const MockFwUploadAttr *upload_attr;
 	guint writes;
 	GBytes *text;
+	gboolean hangs;
 	gint fault_errno;
 	MockOperation fault_operations;
 	gint fault_count;
@@ -75,6 +82,7 @@ typedef struct {
 /**
  * MockHost:
  * @lock: guards everything: the FUSE handlers hold it, and the upload's worker while at work
+ * @released: a node does not hang any longer
  * @files: open ones
  * @loading: one of @nodes
  * @data: one of @nodes
@@ -88,6 +96,7 @@ typedef struct {
  **/
 struct MockHost {
 	GMutex lock;
+	GCond released;
 	GString *log;
 	gchar *mountpoint;
 	struct fuse *fuse;
@@ -122,6 +131,10 @@ struct MockHost {
 	gchar *present;
 	gchar *smt;
 	guint tds;
+	gboolean no_tds_line;
+	gboolean cgroup_namespace;
+	gboolean no_kvm_intel;
+	gchar *kvm_tdx;
 
 	/* faults that are not of one node or of the upload */
 	gboolean fault_loses;
@@ -161,6 +174,8 @@ MockNode *
 mock_tree_find_attr(MockHost *self, const gchar *name);
 gboolean
 mock_tree_node_exists(MockHost *self, const MockNode *node);
+void
+mock_tree_release(MockHost *self);
 
 /* mock-attrs.c: what is in those of the kernel */
 void

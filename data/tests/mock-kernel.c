@@ -25,7 +25,6 @@ static const MockKernel kernels[] = {
     {"mainline", "tdx_module", FALSE, 0400, 0x200, FALSE, 1, NULL, NULL, INVALID},
     {"v10", "tdx_module", FALSE, 0400, 0x200, FALSE, 1, NULL, NULL, INVALID},
     {"v9", "tdx_module", FALSE, 0400, 0x200, FALSE, 1, NULL, NULL, INVALID},
-    {"v8", "tdx_module", FALSE, 0400, 0x100, FALSE, 4, NULL, NULL, INVALID},
     {"v7", "tdx_module", TRUE, 0400, 0x100, FALSE, 4, NULL, NULL, "hw-error"},
     {"v6", "tdx_module", TRUE, 0400, 0x100, FALSE, 4, NULL, NULL, "hw-error"},
     {"v4", "tdx_module", TRUE, 0400, 0x100, FALSE, 4, "flash-wearout", "device-busy", "hw-error"},
@@ -58,15 +57,6 @@ mock_kernel_find(const gchar *name)
 	return NULL;
 }
 
-static guint16
-mock_kernel_sum_words(const guint8 *buf, gsize bufsz)
-{
-	guint16 sum = 0;
-	for (gsize i = 0; i + 1 < bufsz; i += 2)
-		sum += mock_read_u16(buf + i);
-	return sum;
-}
-
 static gchar *
 mock_kernel_check_header_v1(const MockKernel *self,
 			    const guint8 *buf,
@@ -83,7 +73,7 @@ mock_kernel_check_header_v1(const MockKernel *self,
 				       bufsz);
 	if (!mock_is_zero(buf + 20, MOCK_PAGE_SIZE - 20))
 		return g_strdup("reserved bytes are set");
-	if (self->header_checksum && mock_kernel_sum_words(buf, bufsz) != 0)
+	if (self->header_checksum && mock_sum_words(buf, bufsz) != 0)
 		return g_strdup("the checksum is wrong");
 	if (module_offset <= MOCK_PAGE_SIZE || module_offset >= bufsz)
 		return g_strdup_printf("offset_of_module 0x%x is outside", module_offset);

@@ -20,8 +20,7 @@
 #include <string.h>
 
 #include "mock-bytes.h"
-
-#define SIGSTRUCT_SIZE 2048
+#include "mock-sigstruct.h"
 
 /* what the P-SEAMLDR demands of each number in the sigstruct */
 static const struct {
@@ -29,15 +28,15 @@ static const struct {
 	guint32 value;
 	const gchar *name;
 } sigstruct_fixed[] = {
-    {0, 6, "header_type"},
-    {4, 0xE1, "header_length"},
-    {8, 0x10000, "header_version"},
-    {16, 0x8086, "module_vendor"},
-    {24, 0x200, "size"},
-    {28, 0x60, "key_size"},
-    {32, 0x60, "modulus_size"},
-    {36, 1, "exponent_size"},
-    {512, 0x10001, "exponent"},
+    {SIGSTRUCT_HEADER_TYPE, 6, "header_type"},
+    {SIGSTRUCT_HEADER_LENGTH, 0xE1, "header_length"},
+    {SIGSTRUCT_HEADER_VERSION, 0x10000, "header_version"},
+    {SIGSTRUCT_MODULE_VENDOR, 0x8086, "module_vendor"},
+    {SIGSTRUCT_SIZE_DWORDS, 0x200, "size"},
+    {SIGSTRUCT_KEY_DWORDS, 0x60, "key_size"},
+    {SIGSTRUCT_MODULUS_DWORDS, 0x60, "modulus_size"},
+    {SIGSTRUCT_EXPONENT_DWORDS, 1, "exponent_size"},
+    {SIGSTRUCT_EXPONENT, 0x10001, "exponent"},
 };
 
 static const struct {
@@ -45,30 +44,33 @@ static const struct {
 	guint size;
 	const gchar *name;
 } sigstruct_zero[] = {
-    {40, 88, "reserved0"},
-    {950, 8, "attributes"},
-    {978, 6, "reserved1"},
-    {989, 1, "reserved2"},
+    {SIGSTRUCT_RESERVED0, 88, "reserved0"},
+    {SIGSTRUCT_ATTRIBUTES, 8, "attributes"},
+    {SIGSTRUCT_RESERVED1, 6, "reserved1"},
+    {SIGSTRUCT_RESERVED2, 1, "reserved2"},
 };
 
-#define SIGSTRUCT_MODULE_TYPE	   12
-#define SIGSTRUCT_MODULUS	   128
-#define SIGSTRUCT_SIGNATURE	   516
-#define SIGSTRUCT_KEY_SIZE	   384
-#define SIGSTRUCT_SEAMHASH	   900
-#define SIGSTRUCT_SEAMSVN	   948
-#define SIGSTRUCT_MODULE_HV	   984
-#define SIGSTRUCT_MIN_UPDATE_HV	   986
-#define SIGSTRUCT_RESERVED3	   1000
-#define SIGSTRUCT_CPUID_TABLE_SIZE 1024
-#define SIGSTRUCT_CPUID_TABLE	   1028
-
-#define MODULE_TYPE_DEBUG   0x80000000
-#define CPUID_TABLE_MAX	    255
 #define CPUID_STEPPING_MASK 0xFu
 
-/* all released modules hand over version 0 */
-#define RUNNING_MODULE_HV 0
+/* of the table that starts at fault_wrapper_offset: 32 vectors with 16 bytes each */
+#define FAULT_WRAPPER_SIZE 512
+
+/* what does not depend on the size of the module */
+static gchar *
+mock_seamldr_check_offsets(const guint8 *sig)
+{
+	guint32 gdt_idt = mock_read_u32(sig + SIGSTRUCT_GDT_IDT_OFFSET);
+	guint32 fault_wrapper = mock_read_u32(sig + SIGSTRUCT_FAULT_WRAPPER_OFFSET);
+
+	if (gdt_idt % MOCK_PAGE_SIZE != 0)
+		return g_strdup_printf("sigstruct gdt_idt_offset 0x%x is not of a page", gdt_idt);
+	if ((gdt_idt == 0) != (fault_wrapper == 0))
+		return g_strdup_printf("sigstruct gdt_idt_offset is 0x%x, but "
+				       "fault_wrapper_offset 0x%x",
+				       gdt_idt,
+				       fault_wrapper);
+	return NULL;
+}
 
 static gchar *
 mock_seamldr_check_fields(MockSeamldr *self, const guint8 *sig)
@@ -89,15 +91,15 @@ mock_seamldr_check_fields(MockSeamldr *self, const guint8 *sig)
 	/* the 2.0 modules store their version here, and need a 2.0 loader for that reason */
 	if (self->version_major < 2 && !mock_is_zero(sig + SIGSTRUCT_RESERVED3, 24))
 		return g_strdup("sigstruct reserved3 is not zero, which needs a 2.x P-SEAMLDR");
-	if ((mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & ~MODULE_TYPE_DEBUG) != 0)
+	if ((mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & ~SIGSTRUCT_MODULE_TYPE_DEBUG) != 0)
 		return g_strdup_printf("sigstruct module_type is 0x%x",
 				       mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE));
 	if (mock_read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV) > mock_read_u16(sig + SIGSTRUCT_MODULE_HV))
 		return g_strdup("sigstruct min_update_hv is greater than module_hv");
-	if (mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE) > CPUID_TABLE_MAX)
+	if (mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE) > SIGSTRUCT_CPUID_TABLE_MAX)
 		return g_strdup_printf("sigstruct cpuid_table_size is %u",
 				       mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE));
-	return NULL;
+	return mock_seamldr_check_offsets(sig);
 }
 
 static gchar *
@@ -115,7 +117,7 @@ static gchar *
 mock_seamldr_check_svn(MockSeamldr *self, const guint8 *sig)
 {
 	guint16 svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
-	if (svn >> 8 == 0 || svn >> 8 != self->running_svn >> 8)
+	if (svn >> 8 != self->running_svn >> 8)
 		return g_strdup_printf("SVN 0x%04x has another major than the running 0x%04x",
 				       svn,
 				       self->running_svn);
@@ -123,6 +125,21 @@ mock_seamldr_check_svn(MockSeamldr *self, const guint8 *sig)
 		return g_strdup_printf("SVN 0x%04x is lower than the running 0x%04x",
 				       svn,
 				       self->running_svn);
+	return NULL;
+}
+
+/* both tables have to be inside the module */
+static gchar *
+mock_seamldr_check_tables(const guint8 *sig, guint64 module_size)
+{
+	guint32 gdt_idt = mock_read_u32(sig + SIGSTRUCT_GDT_IDT_OFFSET);
+	guint32 fault_wrapper = mock_read_u32(sig + SIGSTRUCT_FAULT_WRAPPER_OFFSET);
+
+	if (gdt_idt != 0 && (guint64)gdt_idt + MOCK_PAGE_SIZE > module_size)
+		return g_strdup_printf("gdt_idt_offset 0x%x is outside of the module", gdt_idt);
+	if (fault_wrapper != 0 && (guint64)fault_wrapper + FAULT_WRAPPER_SIZE > module_size)
+		return g_strdup_printf("fault_wrapper_offset 0x%x is outside of the module",
+				       fault_wrapper);
 	return NULL;
 }
 
@@ -191,7 +208,21 @@ mock_seamldr_check_signature(const guint8 *sig)
 }
 
 static gchar *
-mock_seamldr_check_hash(const guint8 *sig, GBytes *module)
+mock_seamldr_check_handoff(MockSeamldr *self, const guint8 *sig)
+{
+	guint16 module_hv = mock_read_u16(sig + SIGSTRUCT_MODULE_HV);
+	guint16 min_update_hv = mock_read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV);
+
+	if (self->running_hv < min_update_hv || self->running_hv > module_hv)
+		return g_strdup_printf("handoff version %u of the running module is not in %u..%u",
+				       self->running_hv,
+				       min_update_hv,
+				       module_hv);
+	return NULL;
+}
+
+static gchar *
+mock_seamldr_check_module(const guint8 *sig, GBytes *module)
 {
 	g_autofree gchar *hash = g_compute_checksum_for_bytes(G_CHECKSUM_SHA384, module);
 	g_autofree gchar *seamhash = NULL;
@@ -200,6 +231,10 @@ mock_seamldr_check_hash(const guint8 *sig, GBytes *module)
 	seamhash = mock_sigstruct_get_seamhash(sigstruct);
 	if (g_strcmp0(hash, seamhash) != 0)
 		return g_strdup_printf("module hash %s, after the wipe", hash);
+
+	/* it has to be an ELF file, which those of tests are not */
+	if (g_bytes_get_size(module) == 0)
+		return g_strdup("module is empty and cannot be relocated, after the wipe");
 	return NULL;
 }
 
@@ -215,9 +250,12 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 	refusal = mock_seamldr_check_signer(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	if (mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & MODULE_TYPE_DEBUG)
+	if (mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & SIGSTRUCT_MODULE_TYPE_DEBUG)
 		return g_strdup("a debug module on a production part");
 	refusal = mock_seamldr_check_svn(self, sig);
+	if (refusal != NULL)
+		return g_steal_pointer(&refusal);
+	refusal = mock_seamldr_check_tables(sig, g_bytes_get_size(module));
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	refusal = mock_seamldr_check_cpus(self, sig);
@@ -228,9 +266,10 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 		return g_steal_pointer(&refusal);
 	if (self->remaining == 0)
 		return g_strdup("no updates remaining");
-	if (mock_read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV) > RUNNING_MODULE_HV)
-		return g_strdup("handoff version of the running module is too old");
-	return mock_seamldr_check_hash(sig, module);
+	refusal = mock_seamldr_check_handoff(self, sig);
+	if (refusal != NULL)
+		return g_steal_pointer(&refusal);
+	return mock_seamldr_check_module(sig, module);
 }
 
 /**
@@ -255,14 +294,13 @@ mock_seamldr_install(MockSeamldr *self, GBytes *sigstruct, GBytes *module, gbool
 		return g_strdup("an offline CPU never called, the last-CPU work did not run");
 	if (g_bytes_get_size(sigstruct) == 0)
 		return g_strdup("no sigstruct page");
-	if (g_bytes_get_size(module) == 0)
-		return g_strdup("no module pages");
 	refusal = mock_seamldr_check(self, sig, module);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 
 	self->remaining--;
 	self->running_svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
+	self->running_hv = mock_read_u16(sig + SIGSTRUCT_MODULE_HV);
 	return NULL;
 }
 
@@ -345,7 +383,7 @@ mock_sigstruct_get_seamhash(GBytes *sigstruct)
 {
 	const guint8 *sig = g_bytes_get_data(sigstruct, NULL);
 	GString *str = g_string_new(NULL);
-	for (guint i = 0; i < 48; i++)
+	for (guint i = 0; i < SIGSTRUCT_HASH_SIZE; i++)
 		g_string_append_printf(str, "%02x", sig[SIGSTRUCT_SEAMHASH + i]);
 	return g_string_free(str, FALSE);
 }

@@ -18,6 +18,7 @@
  * @version_major: its own series, 1 or 2
  * @remaining: how many updates fit in its log
  * @running_svn: of the module that runs
+ * @running_hv: its handoff version
  * @cpus: (element-type guint32): CPUID.1.EAX of every socket
  * @signers: (element-type utf8): trusted key hashes, SHA-384 as lower-case hex
  *
@@ -27,6 +28,7 @@ typedef struct {
 	guint version_major;
 	guint remaining;
 	guint16 running_svn;
+	guint16 running_hv;
 	GArray *cpus;
 	GPtrArray *signers;
 } MockSeamldr;

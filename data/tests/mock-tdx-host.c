@@ -13,7 +13,7 @@
 #include "mock-host.h"
 
 static const gchar *mock_options_description =
-    "KIND is mainline, v10, v9, v8, v7, v6, v4, v3 or v2. --cpu and --signer may be repeated;\n"
+    "KIND is mainline, v10, v9, v7, v6, v4, v3 or v2. --cpu and --signer may be repeated;\n"
     "--signer is the SHA-384 of a modulus and replaces Intel's production key.\n"
     "\n"
     "After an install the version is, in this order: of the line SEAMHASH VERSION in FILE, the "
@@ -21,23 +21,35 @@ static const gchar *mock_options_description =
     "in the sigstruct (2.0 modules), that of the released module, --install-version, 0.0.00.\n"
     "\n"
     "Files for the tests, below MOUNTPOINT/control:\n"
-    "  writes    write() calls on loading and data, and uploads that reached the work queue\n"
-    "  log       one line per event; 'kernel: refused' was harmless, 'seamldr: refused' was not\n"
+    "  writes    write() calls on loading and data, and uploads that reached the work queue, all\n"
+    "            without those of another program\n"
+    "  log       one line per event; 'kernel: refused' was harmless, 'seamldr: refused' was not,\n"
+    "            'other:' was another program\n"
     "  received  the last image that reached the work queue\n"
     "  set       takes lines KEY=VALUE, and EINVAL for what it does not know:\n"
     "\n"
-    "    running (of a release: also its SVN), running-svn, seamldr, remaining, online, present,\n"
-    "    tds, smt, phase-ms, lost, absent, erratum, no-upload, install-version   as the options\n"
+    "    running (of a release: also its SVN and handoff version), running-svn, running-hv,\n"
+    "    seamldr, remaining, online, present, tds, no-tds-line, cgroup-namespace, no-kvm-intel,\n"
+    "    kvm-tdx, smt, phase-ms, lost, absent, erratum, no-upload, install-version\n"
+    "                             as the options\n"
     "    fault=STATUS:ERROR       once, the upload ends so, and nothing happens to the module\n"
     "    fault-loses=0|1          but with this it is lost, by the next fault=\n"
     "    fault-version=V          once, a fault or a success leaves this version\n"
     "    fault-after=KEY=VALUE    once, what a success leaves; KEY is one of these here\n"
-    "    attr-errno=ATTR:[OP:]ERRNO[:COUNT]  OP is open, read or write; ATTR:0 resets\n"
+    "    attr-errno=ATTR:[OP:]ERRNO[:COUNT]  OP is open, read, write or open-read, which is an\n"
+    "                             open that is not for writing only; ATTR:0 resets\n"
     "    attr-text=ATTR:TEXT      with \\n \\t \\x00, or @empty, or @garbage; ATTR: resets\n"
     "    short-write=N            data takes at most N bytes per write; empty resets\n"
-    "    abort-after=BYTES        once, somebody writes -1 to loading after so much data\n"
-    "    second-uploader=1        once, somebody else uploads as our first data comes; the kernel\n"
-    "                             refuses what he uploads\n"
+    "    hang=ATTR                a read of that does not return until hang= is empty\n"
+    "    other=WHEN:WRITE[,WRITE...]  once, another program writes; may be given several times,\n"
+    "                             and other= takes back what has not happened yet. WHEN is now,\n"
+    "                             or with our own upload: begin (loading=1 comes), loading (that\n"
+    "                             was taken), data (the first data comes), a number (so many\n"
+    "                             bytes were taken), read (data was read back up to its end) or\n"
+    "                             end (loading=0 comes). WRITE is 1, 0 or -1 for loading, and\n"
+    "                             LEN@OFFSET or /FILE for data\n"
+    "    abort-after=BYTES        other=BYTES:-1\n"
+    "    second-uploader=1        other=data:1,4096@0,0\n"
     "    vanish=PHASE             once, the upload is gone from loading, data, receiving,\n"
     "    vanish-device=PHASE      preparing, transferring or programming on, or all of the\n"
     "                             device; the worker still does its work, as in the kernel\n"
@@ -46,7 +58,8 @@ static const gchar *mock_options_description =
     "    late-attrs-ms=N          after absent=0 only uevent and subsystem are there at once\n"
     "\n"
     "ATTR is relative to the device, or one of cpu/online, cpu/present, cpu/possible,\n"
-    "cpu/smt/active, cpu/smt/control, cgroup/misc.current, cgroup/misc.capacity, cpuinfo.";
+    "cpu/smt/active, cpu/smt/control, cgroup/misc.current, cgroup/misc.capacity, cpuinfo,\n"
+    "kvm_intel/parameters/tdx.";
 
 /**
  * MockOptions:
@@ -192,6 +205,7 @@ mock_options_parse(MockHost *host, gint *argc, gchar ***argv, GError **error)
 	    OPTION("kernel", STRING, &self.kernel, "KIND", "mainline (default), v10 .. v2"),
 	    KEY("running", "VERSION", "TDX module (1.5.06)"),
 	    KEY("running-svn", "SVN", "Its SVN (the release's)"),
+	    KEY("running-hv", "N", "Its handoff version (0)"),
 	    KEY("seamldr", "VERSION", "P-SEAMLDR (1.5.06)"),
 	    OPTION("seamldr-unpadded", NONE, &host->seamldr_unpadded, NULL, "Show it as 1.5.6"),
 	    KEY("remaining", "N", "Updates left (10)"),
@@ -203,6 +217,10 @@ mock_options_parse(MockHost *host, gint *argc, gchar ***argv, GError **error)
 	    KEY("present", "LIST", "CPUs present (all)"),
 	    KEY("smt", "STATE", "on (default), off, notsupported ..."),
 	    KEY("tds", "N", "Running TDs (0)"),
+	    FLAG("no-tds-line", "No line tdx in the files of the cgroup"),
+	    FLAG("cgroup-namespace", "No misc.capacity, and misc.current does not count our TDs"),
+	    FLAG("no-kvm-intel", "No module kvm_intel"),
+	    KEY("kvm-tdx", "Y|N", "Its parameter tdx (Y), which may be empty for none"),
 	    FLAG("erratum", "CPUs with seamret_invd_vmcs"),
 	    FLAG("no-upload", "No upload"),
 	    OPTION("no-seamldr", NONE, &host->no_seamldr, NULL, "No P-SEAMLDR attributes"),
@@ -222,6 +240,7 @@ mock_options_parse(MockHost *host, gint *argc, gchar ***argv, GError **error)
 	mock_options_add_default(&self, "seamldr", "1.5.06");
 	mock_options_add_default(&self, "remaining", "10");
 	mock_options_add_default(&self, "smt", "on");
+	mock_options_add_default(&self, "kvm-tdx", "Y");
 	mock_options_add_default(&self, "phase-ms", "5");
 	host->cpus_per_socket = 2;
 

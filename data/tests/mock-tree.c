@@ -26,6 +26,9 @@ static const MockNode tree_nodes[] = {
     DIRECTORY("/sys/class/firmware", NEEDS_NOTHING),
     DIRECTORY("/sys/devices/faux", NEEDS_NOTHING),
     DIRECTORY("/sys/firmware", NEEDS_NOTHING),
+    DIRECTORY("/sys/fs/cgroup", NEEDS_NOTHING),
+    DIRECTORY("/sys/module", NEEDS_NOTHING),
+    DIRECTORY("/sys/module/kvm_intel/parameters", NEEDS_KVM_INTEL),
     DIRECTORY(TDX_HOST, NEEDS_DEVICE),
     LINK("/sys/bus/faux/devices/tdx_host", "../../../devices/faux/tdx_host", NEEDS_DEVICE),
     LINK(TDX_HOST "/subsystem", "../../../bus/faux", NEEDS_DEVICE),
@@ -56,6 +59,12 @@ mock_tree_lookup(MockHost *self, const gchar *path)
 gboolean
 mock_tree_node_exists(MockHost *self, const MockNode *node)
 {
+	if (node->needs == NEEDS_ROOT_CGROUP)
+		return !self->cgroup_namespace;
+	if (node->needs == NEEDS_KVM_INTEL)
+		return !self->no_kvm_intel;
+	if (node->needs == NEEDS_KVM_TDX)
+		return !self->no_kvm_intel && self->kvm_tdx != NULL;
 	if (node->needs >= NEEDS_DEVICE && self->absent)
 		return FALSE;
 	if (node->needs >= NEEDS_DRIVER && g_get_monotonic_time() < self->probed_at)
@@ -89,7 +98,7 @@ mock_tree_find(MockHost *self, const gchar *path)
 MockNode *
 mock_tree_find_attr(MockHost *self, const gchar *name)
 {
-	const gchar *dirs[] = {TDX_HOST, "/sys/devices/system", "/sys/fs", "/proc"};
+	const gchar *dirs[] = {TDX_HOST, "/sys/devices/system", "/sys/fs", "/sys/module", "/proc"};
 	for (guint i = 0; i < G_N_ELEMENTS(dirs); i++) {
 		g_autofree gchar *path = g_strdup_printf("%s/%s", dirs[i], name);
 		MockNode *node = mock_tree_lookup(self, path);
@@ -97,6 +106,22 @@ mock_tree_find_attr(MockHost *self, const gchar *name)
 			return node;
 	}
 	return NULL;
+}
+
+/**
+ * mock_tree_release:
+ * @self: a #MockHost
+ *
+ * Lets nothing hang any longer.
+ **/
+void
+mock_tree_release(MockHost *self)
+{
+	for (guint i = 0; i < self->nodes->len; i++) {
+		MockNode *node = g_ptr_array_index(self->nodes, i);
+		node->hangs = FALSE;
+	}
+	g_cond_broadcast(&self->released);
 }
 
 static void

@@ -6,10 +6,56 @@
 
 /* Signs the images of tests and fuzzers as Intel signs the real ones. */
 
-#include "config.h"
-
-#include "fu-tdx-module-struct.h"
 #include "tdx-signer.h"
+
+#include <gnutls/x509.h>
+#include <string.h>
+
+#include "mock-sigstruct.h"
+
+#define SIGNER_KEY_BITS (SIGSTRUCT_KEY_SIZE * 8)
+
+static gboolean
+tdx_signer_check(gint rc, const gchar *what, GError **error)
+{
+	if (rc >= 0)
+		return TRUE;
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s", what, gnutls_strerror(rc));
+	return FALSE;
+}
+
+/**
+ * tdx_signer_make_key:
+ * @filename: what to write
+ * @error: (nullable): optional return location for an error
+ *
+ * Makes an RSA-3072 key, which only its owner can read.
+ *
+ * Returns: %TRUE for success
+ **/
+gboolean
+tdx_signer_make_key(const gchar *filename, GError **error)
+{
+	gboolean ret = FALSE;
+	gnutls_datum_t pem = {0};
+	gnutls_x509_privkey_t key = NULL;
+	gint rc = gnutls_x509_privkey_init(&key);
+
+	if (rc >= 0)
+		rc = gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, SIGNER_KEY_BITS, 0);
+	if (rc >= 0)
+		rc = gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);
+	if (tdx_signer_check(rc, "failed to make a key", error))
+		ret = g_file_set_contents_full(filename,
+					       (const gchar *)pem.data,
+					       pem.size,
+					       G_FILE_SET_CONTENTS_CONSISTENT,
+					       0600,
+					       error);
+	gnutls_free(pem.data);
+	gnutls_x509_privkey_deinit(key);
+	return ret;
+}
 
 /**
  * tdx_signer_load_key:
@@ -27,6 +73,7 @@ tdx_signer_load_key(const gchar *filename, gnutls_privkey_t *key, GError **error
 	gint rc;
 	gnutls_datum_t datum = {0};
 	gsize bufsz = 0;
+	guint bits = 0;
 	g_autofree gchar *buf = NULL;
 
 	if (!g_file_get_contents(filename, &buf, &bufsz, error))
@@ -36,26 +83,29 @@ tdx_signer_load_key(const gchar *filename, gnutls_privkey_t *key, GError **error
 	rc = gnutls_privkey_init(key);
 	if (rc >= 0)
 		rc = gnutls_privkey_import_x509_raw(*key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (rc < 0) {
+	if (!tdx_signer_check(rc, filename, error))
+		return FALSE;
+	if (gnutls_privkey_get_pk_algorithm(*key, &bits) != GNUTLS_PK_RSA ||
+	    bits != SIGNER_KEY_BITS) {
 		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s: %s",
+			    G_FILE_ERROR,
+			    G_FILE_ERROR_INVAL,
+			    "%s has %u bits, and an RSA key of %i is needed",
 			    filename,
-			    gnutls_strerror(rc));
+			    bits,
+			    SIGNER_KEY_BITS);
 		return FALSE;
 	}
 	return TRUE;
 }
 
 /* big-endian, perhaps with a leading zero, to little-endian of a fixed size */
-static GByteArray *
-tdx_signer_reverse(const gnutls_datum_t *datum, gsize size)
+static void
+tdx_signer_reverse(guint8 *dst, const gnutls_datum_t *datum)
 {
-	g_autoptr(GByteArray) buf = g_byte_array_new();
-	for (gsize i = 0; i < size; i++)
-		fu_byte_array_append_uint8(buf, datum->data[datum->size - 1 - i]);
-	return g_steal_pointer(&buf);
+	memset(dst, 0, SIGSTRUCT_KEY_SIZE);
+	for (gsize i = 0; i < SIGSTRUCT_KEY_SIZE && i < datum->size; i++)
+		dst[i] = datum->data[datum->size - 1 - i];
 }
 
 /**
@@ -65,7 +115,7 @@ tdx_signer_reverse(const gnutls_datum_t *datum, gsize size)
  *
  * Gets the modulus as the sigstruct has it, i.e. 384 bytes, little-endian.
  *
- * Returns: (transfer full): the modulus, or %NULL if the key is not an RSA-3072 key
+ * Returns: (transfer full): the modulus
  **/
 GByteArray *
 tdx_signer_get_modulus(gnutls_privkey_t key, GError **error)
@@ -73,7 +123,7 @@ tdx_signer_get_modulus(gnutls_privkey_t key, GError **error)
 	gint rc;
 	gnutls_datum_t exponent = {0};
 	gnutls_datum_t modulus = {0};
-	g_autoptr(GByteArray) buf = NULL;
+	g_autoptr(GByteArray) buf = g_byte_array_new();
 
 	rc = gnutls_privkey_export_rsa_raw(key,
 					   &modulus,
@@ -84,14 +134,10 @@ tdx_signer_get_modulus(gnutls_privkey_t key, GError **error)
 					   NULL,
 					   NULL,
 					   NULL);
-	if (rc < 0 || modulus.size < FU_STRUCT_TDX_SIGSTRUCT_SIZE_MODULUS) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "the key is not an RSA-3072 key");
+	if (!tdx_signer_check(rc, "failed to get the modulus", error))
 		return NULL;
-	}
-	buf = tdx_signer_reverse(&modulus, FU_STRUCT_TDX_SIGSTRUCT_SIZE_MODULUS);
+	g_byte_array_set_size(buf, SIGSTRUCT_KEY_SIZE);
+	tdx_signer_reverse(buf->data, &modulus);
 	gnutls_free(modulus.data);
 	gnutls_free(exponent.data);
 	return g_steal_pointer(&buf);
@@ -100,7 +146,7 @@ tdx_signer_get_modulus(gnutls_privkey_t key, GError **error)
 /**
  * tdx_signer_sign:
  * @key: the key of a signer
- * @sigstruct: %FU_STRUCT_TDX_SIGSTRUCT_SIZE bytes
+ * @sigstruct: 2048 bytes
  * @error: (nullable): optional return location for an error
  *
  * Writes the signature of all that is signed of a sigstruct into it.
@@ -114,31 +160,17 @@ tdx_signer_sign(gnutls_privkey_t key, guint8 *sigstruct, GError **error)
 	gnutls_datum_t datum = {0};
 	gnutls_datum_t signature = {0};
 	g_autoptr(GByteArray) data = g_byte_array_new();
-	g_autoptr(GByteArray) reversed = NULL;
 
-	g_byte_array_append(data, sigstruct, FU_STRUCT_TDX_SIGSTRUCT_OFFSET_MODULUS);
+	g_byte_array_append(data, sigstruct, SIGSTRUCT_MODULUS);
 	g_byte_array_append(data,
-			    sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH,
-			    FU_STRUCT_TDX_SIGSTRUCT_SIZE - FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SEAMHASH);
+			    sigstruct + SIGSTRUCT_SEAMHASH,
+			    SIGSTRUCT_SIZE - SIGSTRUCT_SEAMHASH);
 	datum.data = data->data;
 	datum.size = data->len;
 	rc = gnutls_privkey_sign_data(key, GNUTLS_DIG_SHA384, 0, &datum, &signature);
-	if (rc < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "failed to sign: %s",
-			    gnutls_strerror(rc));
+	if (!tdx_signer_check(rc, "failed to sign", error))
 		return FALSE;
-	}
-	reversed = tdx_signer_reverse(&signature, FU_STRUCT_TDX_SIGSTRUCT_SIZE_SIGNATURE);
+	tdx_signer_reverse(sigstruct + SIGSTRUCT_SIGNATURE, &signature);
 	gnutls_free(signature.data);
-	return fu_memcpy_safe(sigstruct,
-			      FU_STRUCT_TDX_SIGSTRUCT_SIZE,
-			      FU_STRUCT_TDX_SIGSTRUCT_OFFSET_SIGNATURE,
-			      reversed->data,
-			      reversed->len,
-			      0x0,
-			      reversed->len,
-			      error);
+	return TRUE;
 }

@@ -6,12 +6,13 @@
 
 #pragma once
 
-#include <fwupdplugin.h>
-
+#include <glib.h>
 #include <gnutls/abstract.h>
 
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(gnutls_privkey_t, gnutls_privkey_deinit, NULL)
 
+gboolean
+tdx_signer_make_key(const gchar *filename, GError **error);
 gboolean
 tdx_signer_load_key(const gchar *filename, gnutls_privkey_t *key, GError **error);
 GByteArray *

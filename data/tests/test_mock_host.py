@@ -4,16 +4,18 @@
 """Checks that the mock TDX host behaves as the kernel and the P-SEAMLDR do.
 
 Only open, read and write are used, so each of these is also what a user of the kernel sees.
-MOCK_TDX_HOST and MAKE_TDX_BLOB name the two programs, TDX_MODULE_BLOBS the folder with Intel's
-images, which are used where present.
+MOCK_TDX_HOST and MAKE_TDX_BLOB name the two programs, TEST_SIGNER a key that the second has made,
+and TDX_MODULE_BLOBS the folder with Intel's images, which are used where present.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
 import re
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 from errno import EACCES, EBUSY, EINVAL, EIO, ENODEV, ENOENT, ENXIO, EROFS
@@ -24,11 +26,12 @@ HERE = Path(__file__).resolve().parent
 MOCK = os.environ.get("MOCK_TDX_HOST", "mock-tdx-host")
 MAKE = os.environ.get("MAKE_TDX_BLOB", "make-tdx-blob")
 BLOBS = Path(os.environ.get("TDX_MODULE_BLOBS", HERE / "../../../shared/intel-tdx-blobs"))
-KEY = HERE / "../../plugins/tdx-module/tests/tdx-module-test-signer.pem"
+KEY = os.environ.get("TEST_SIGNER", "test-signer.pem")
 PAGE = 4096
 DEVICE = "sys/devices/faux/tdx_host/"
 CPU = "sys/devices/system/cpu/"
 CGROUP = "sys/fs/cgroup/"
+KVM = "sys/module/kvm_intel/parameters/"
 UPLOAD = ["loading", "data", "status", "error", "remaining_size", "cancel"]
 PHASES = ["receiving", "preparing", "transferring", "programming"]
 INVALID = "firmware-invalid"
@@ -38,7 +41,6 @@ KINDS = {
     "mainline": (0x200, "", 0o400, INVALID, None, None),
     "v10": (0x200, "", 0o400, INVALID, None, None),
     "v9": (0x200, "", 0o400, INVALID, None, None),
-    "v8": (0x100, "", 0o400, INVALID, None, None),
     "v7": (0x100, "seamldr/", 0o400, "hw-error", None, None),
     "v6": (0x100, "seamldr/", 0o400, "hw-error", None, None),
     "v4": (0x100, "seamldr/", 0o400, "hw-error", "device-busy", "flash-wearout"),
@@ -48,13 +50,18 @@ KINDS = {
 
 
 @functools.lru_cache(maxsize=None)
-def make(*options):
-    """Returns the pages of a new sigstruct and of its module, or what was printed instead."""
+def make_image(*options, key=KEY):
+    """Returns a new image, or what was printed instead."""
     with tempfile.NamedTemporaryFile() as f:
-        command = [MAKE, f"--key={KEY}", "--svn=0x0107", *options, f.name]
+        command = [MAKE, f"--key={key}", "--svn=0x0107", *options, f.name]
         out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        image = Path(f.name).read_bytes()
-    return out.strip() or (image[PAGE : 2 * PAGE], image[2 * PAGE :])
+        return out.strip() or Path(f.name).read_bytes()
+
+
+def make(*options):
+    """Returns the pages of a new sigstruct and of its module."""
+    image = make_image(*options)
+    return image[PAGE : 2 * PAGE], image[2 * PAGE :]
 
 
 def patch(image, offset, data):
@@ -77,7 +84,7 @@ def wrap(sigstruct, module, header=0x200):
 @unittest.skipUnless(os.path.exists(MAKE), "no image maker, see MAKE_TDX_BLOB")
 class MockTest(unittest.TestCase):
     def setUp(self):
-        self.trust = ["--signer=" + make("--print-signer")]
+        self.trust = ["--signer=" + make_image("--print-signer")]
         self.good = wrap(*make())
 
     def start(self, *options):
@@ -123,12 +130,15 @@ class MockTest(unittest.TestCase):
                 while sent < len(step):
                     sent += f.write(step[sent:])
 
-    def wait(self, status="idle"):
+    def wait_for(self, ready, what):
         for _ in range(2000):
-            if self.read("status") == status + "\n":
+            if ready():
                 return
             time.sleep(0.002)
-        self.fail(f"never {status}: {self.read('control/log')}")
+        self.fail(f"never {what}: {self.read('control/log')}")
+
+    def wait(self, status="idle"):
+        self.wait_for(lambda: self.read("status") == status + "\n", status)
 
     def fails(self, number, func, *args):
         with self.assertRaises(OSError) as cm:
@@ -165,6 +175,55 @@ class MockTest(unittest.TestCase):
         """The P-SEAMLDR refuses, which costs the running module."""
         self.install(image, "transferring:" + error, ENXIO, "seamldr: refused: .*" + reason)
         self.set("running=1.5.06", "lost=0")
+
+
+class MakeTest(MockTest):
+    """What makes the images of all tests."""
+
+    def test_image(self):
+        for options, header in {(): 0x200, ("--header-v1",): 0x100}.items():
+            self.assertEqual(make_image(*options), wrap(*make(), header))
+        self.assertEqual(make_image("--pages=0"), wrap(make("--pages=0")[0], b""))
+        sigstruct, module = make("--cpu=0xA06D0", "--cpu=49", "--date=20240101", "--pages=2")
+        self.assertEqual(len(module), 2 * PAGE)
+        self.assertEqual(sigstruct[900:948], hashlib.sha384(module).digest())
+        self.assertEqual(unpack("<3I", sigstruct[1024:1036]), (2, 0xA06D0, 49))
+        self.assertEqual(sigstruct[20:24], b"\x01\x01\x24\x20")
+        numbers = ["module-hv=0x102", "min-update-hv=3", "gdt-idt-offset=0x1000"]
+        sigstruct, _ = make(*["--" + n for n in numbers], "--fault-wrapper-offset=4294967295")
+        self.assertEqual(unpack("<2H", sigstruct[984:988]), (0x102, 3))
+        self.assertEqual(unpack("<2I", sigstruct[992:1000]), (0x1000, 0xFFFFFFFF))
+
+    def test_fix_checksum(self):
+        poked = make_image("--poke-image=0x2000=a5a5a5")
+        self.assertEqual(poked, patch(make_image(), 0x2000, b"\xa5" * 3))
+        fixed = make_image("--poke-image=0x2000=a5a5a5", "--fix-checksum")
+        self.assertEqual(fixed, wrap(poked[PAGE : 2 * PAGE], poked[2 * PAGE :]))
+
+    def test_invalid(self):
+        for option in """svn=0x10000 svn=-1 pages=-1 module-hv=65536 min-update-hv=-1 cpu=x date=x
+            gdt-idt-offset=0x100000000 poke-image=1 poke-image=0=1 poke-image=0=0g
+            poke-image=0x6000=00 poke-sigstruct=x=00 key=/etc/hostname""".split():
+            with self.subTest(option), tempfile.TemporaryDirectory() as folder:
+                command = [MAKE, f"--key={KEY}", "--" + option, os.path.join(folder, "image")]
+                done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, "^make-tdx-blob: ")
+                self.assertEqual(os.listdir(folder), [])
+
+    def test_make_key(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key = os.path.join(folder, "key.pem")
+            subprocess.run([MAKE, "--make-key", key], check=True)
+            self.assertEqual(oct(os.stat(key).st_mode & 0o7777), oct(0o600))
+            signer = make_image("--print-signer", key=key)
+            image = make_image(key=key)
+        self.assertNotEqual(signer, make_image("--print-signer"))
+        self.assertEqual(hashlib.sha384(image[PAGE + 128 : PAGE + 512]).hexdigest(), signer)
+        self.start()
+        self.lose(image, f"signer key hash {signer}")
+        self.start("--signer=" + signer)
+        self.install(image)
 
 
 class TreeTest(MockTest):
@@ -237,6 +296,35 @@ class TreeTest(MockTest):
         for online in ["0-3,5", "0-3,5", "0-2", "0-2"]:
             self.expect(**{CPU + "online": online})
 
+    def test_guests(self):
+        """The same with options and when they are set later."""
+        for lines, current, capacity, tdx in [
+            ([], "tdx 0", "tdx 63", "Y"),
+            (["tds=4"], "tdx 4", "tdx 63", "Y"),
+            (["tds=4", "cgroup-namespace=1"], "tdx 0", ENOENT, "Y"),
+            (["tds=4", "no-tds-line=1"], "", "", "Y"),
+            (["kvm-tdx=N"], "", "", "N"),
+            (["kvm-tdx=N", "tds=4"], "tdx 4", "", "N"),
+            (["kvm-tdx=N", "tds=4", "cgroup-namespace=1"], "", ENOENT, "N"),
+            (["kvm-tdx="], "", "", ENOENT),
+            (["no-kvm-intel=1"], "", "", ENOENT),
+        ]:
+            files = {CGROUP + "misc.current": current, CGROUP + "misc.capacity": capacity}
+            files[KVM + "tdx"] = tdx
+            folders = ["sys/module", KVM.split("/par", maxsplit=1)[0], KVM]
+            options = ["--" + re.sub("^(no-.*|cgroup.*)=1$", r"\1", line) for line in lines]
+            for late in [False, True]:
+                with self.subTest(lines, late=late):
+                    self.start(*([] if late else options))
+                    if late:
+                        self.set(*lines)
+                    self.expect(**files)
+                    kvm = "no-kvm-intel=1" not in lines
+                    self.assertEqual(self.exists(*folders), [True, kvm, kvm])
+        self.set("no-kvm-intel=0")
+        self.expect(**{CGROUP + "misc.current": "tdx 0", KVM + "tdx": "Y"})
+        self.assertEqual(self.mode(KVM + "tdx"), oct(0o444))
+
 
 class UploadTest(MockTest):
     def test_success(self):
@@ -261,6 +349,34 @@ class UploadTest(MockTest):
         self.send("0")
         self.wait()
         self.assertEqual(self.read("control/received"), "c" * 5 + "b" * (PAGE - 5))
+
+    def test_data_read(self):
+        """Any part of what was written so far, a page at a time."""
+        self.start()
+        self.expect(data="")
+        self.write("loading", "1")
+        self.expect(data="")
+        with open(self.path("data"), "r+b", buffering=0) as f:
+            self.assertEqual(f.write(self.good[:PAGE]), PAGE)
+            self.assertEqual(f.write(self.good[PAGE : PAGE + 5]), 5)
+            for offset, size, read in [
+                (0, 2 * PAGE, self.good[:PAGE]),
+                (3, PAGE, self.good[3 : PAGE + 3]),
+                (PAGE - 1, 3, self.good[PAGE - 1 : PAGE + 2]),
+                (PAGE, PAGE, self.good[PAGE : PAGE + 5]),
+                (PAGE + 5, 1, b""),
+                (1 << 30, 1, b""),
+            ]:
+                self.assertEqual(os.pread(f.fileno(), size, offset), read)
+            f.write(self.good[PAGE + 5 : 2 * PAGE])
+            self.assertEqual(os.pread(f.fileno(), PAGE, PAGE), self.good[PAGE : 2 * PAGE])
+        self.assertEqual(self.read("data"), self.good[: 2 * PAGE].decode("latin-1"))
+        self.assertEqual(os.stat(self.path("data")).st_size, 0)
+        for end in ["-1", "1"]:
+            self.write("loading", end)  # an abort frees nothing, a new start does
+            self.assertEqual(len(self.read("data")), 2 * PAGE if end == "-1" else 0)
+        self.install(self.good)
+        self.expect(data="")
 
     def test_loading(self):
         self.start()
@@ -334,6 +450,148 @@ class UploadTest(MockTest):
         self.install(self.good)
 
 
+class OtherTest(MockTest):
+    """Another program, them, uses the upload when we do."""
+
+    def start(self, *options):
+        super().start("--seamldr=2.0.00", *options)
+        self.theirs = wrap(*make("--version=1.5.13", "--embed-version"))
+        self.file = tempfile.NamedTemporaryFile()
+        self.addCleanup(self.file.close)
+        Path(self.file.name).write_bytes(self.theirs)
+
+    def other(self, *lines):
+        self.set(*[f"other={line}" for line in lines])
+
+    def expect_log(self, *lines):
+        log = self.read("control/log").replace("loading: open\n", "")
+        self.assertIn("\n".join(lines) + "\n", log)
+
+    def test_before(self):
+        """All that they have is gone with our 1."""
+        self.start()
+        data = b"\xa5" * 2 * PAGE
+        for writes, theirs, log in [
+            ("1", b"", []),
+            ("1,8192@0", data, ["other: data: 8192 bytes at 0"]),
+            ("1,8192@4096", bytes(PAGE) + data, ["other: data: 8192 bytes at 4096"]),
+            ("1,FILE", self.theirs, [f"other: data: {len(self.theirs)} bytes at 0"]),
+        ]:
+            for when in ["now", "begin"]:
+                with self.subTest(writes, when=when):
+                    self.start()
+                    self.other(f"{when}:{writes}".replace("FILE", self.file.name))
+                    if when == "now":
+                        self.expect(loading="1", status="idle", error="")
+                        self.assertEqual(self.read("data").encode("latin-1"), theirs)
+                    self.expect(**{"control/writes": "loading=0 data=0 uploads=0"})
+                    self.write("loading", "1")
+                    self.expect(loading="1", data="")
+                    self.expect_log("other: loading: 1", *log, "loading: 1")
+                    self.install(self.good)
+
+    def test_their_image(self):
+        """Whoever says 0 hands over what is there."""
+        self.start()
+        self.other(f"now:1,{self.file.name}")
+        self.send("0")
+        self.wait()
+        self.expect(version="1.5.13", **{"control/writes": "loading=1 data=0 uploads=1"})
+        for when, left in {"now": "8", "end": "7"}.items():
+            self.set("running=1.5.06")
+            self.other(f"{when}:1,{self.file.name},0")
+            if when == "end":
+                self.send("1", self.good, "0")
+                self.expect_log("loading: 0", "loading: ignored, busy")
+            self.wait()
+            self.expect(version="1.5.13", num_remaining_updates=left)
+            self.assertEqual(self.read("control/received").encode("latin-1"), self.theirs)
+        self.assertIn("uploads=1\n", self.read("control/writes"))
+
+    def test_after_our_start(self):
+        self.start()
+        for line, log in [
+            ("loading:1,8192@0", ""),  # we overwrite all of it
+            ("loading:1,28672@0", "kernel: refused: header: 1 . 1 . 4 pages"),
+            ("data:1,28672@0", "kernel: refused: header: 1 . 1 . 4 pages"),
+            ("16384:1", "kernel: refused: header: version 0x0 "),
+        ]:
+            with self.subTest(line):
+                self.set("running=1.5.06")
+                self.other(line)
+                if log:
+                    self.refuse(self.good)
+                else:
+                    self.install(self.good)
+                self.assertRegex(self.read("control/log"), "(?m)^" + log)
+        self.set("running=1.5.06")
+        self.other("loading:1,8192@0", "8192:8192@0")  # they go on, and we overwrite half of it
+        self.install(self.good[:PAGE], "transferring:" + INVALID, "1.5.06")
+
+    def test_their_page(self):
+        """After our last byte, before or after we have read back all, or before our 0 is taken."""
+        self.start()
+        good = len(self.good)
+        for when in [str(good), "read", "end"]:
+            for offset, reason in [(0, None), (PAGE, "header_type"), (4 * PAGE, "module hash")]:
+                with self.subTest(when, offset=offset):
+                    self.other(f"{when}:4096@{offset}")
+                    self.send("1", self.good)
+                    mixed = patch(self.good, offset, b"\xa5" * PAGE)
+                    back = self.read("data").encode("latin-1")
+                    self.assertEqual(back, mixed if when == str(good) else self.good)
+                    self.send("0")
+                    self.wait()
+                    self.expect(version=ENXIO if reason else "1.5.06")
+                    self.assertRegex(self.read("control/log"), reason or "version 0xa5a5 ")
+                    self.expect_log(f"other: data: 4096 bytes at {offset}")
+                    self.set("lost=0", "running=1.5.06")
+
+    def test_they_finish(self):
+        self.start()
+        self.other("16384:0")
+        self.write("loading", "1")
+        self.fails(ENODEV, self.send, self.good)
+        self.wait()
+        self.expect(version="1.5.06", **{"control/writes": "loading=1 data=5 uploads=0"})
+        self.assertEqual(self.read("control/received").encode("latin-1"), self.good[:16384])
+        for when in [str(len(self.good)), "read", "end"]:
+            self.set("running=1.5.06")
+            self.other(f"{when}:0")
+            self.send("1", self.good)
+            if when == "read":
+                self.fails(ENODEV, self.read, "data")
+            self.send("0")
+            self.wait()
+            self.expect(version="1.5.08")
+            self.assertIn("uploads=0\n", self.read("control/writes"))
+        self.set("running=1.5.06")
+        self.other("end:-1")
+        self.send("1", self.good, "0")
+        self.expect(status="idle", version="1.5.06", error="")
+        self.expect_log("other: loading: -1", "loading: aborted", "loading: 0", "loading: aborted")
+        self.set("stuck=preparing")
+        self.send("1", self.good, "0")
+        self.other("now:1,4096@0,0")  # too late
+        self.expect_log(
+            "other: loading: 1",
+            "loading: ignored, busy",
+            "other: data: 0 bytes at 0, then No such device",
+            "other: loading: 0",
+            "loading: ignored, busy",
+        )
+
+    def test_once(self):
+        self.start()
+        self.other("end:-1", "data:1", "12288:4096@0", "")
+        self.install(self.good)
+        self.assertNotIn("other: ", self.read("control/log"))
+        self.set("running=1.5.06")
+        self.other("end:4096@0")
+        self.refuse(self.good)
+        self.install(self.good)
+
+
 class KernelTest(MockTest):
     def test_attributes_and_errors(self):
         sigstruct, module = make()
@@ -392,7 +650,9 @@ class KernelTest(MockTest):
                 self.install(image)
             if header == 0x200:
                 self.lose(wrap(b"", module), "no sigstruct page")
-                self.lose(wrap(sigstruct, b""), "no module pages")
+                self.lose(wrap(sigstruct, b""), "module hash .* after the wipe")
+                empty = make_image("--pages=0")
+                self.lose(empty, "module is empty and cannot be relocated, after the wipe")
 
 
 class SeamldrTest(MockTest):
@@ -423,6 +683,52 @@ class SeamldrTest(MockTest):
         for poke in ["20=00000000", "948=0601", "958=0102030405060708090a", "984=01000000"]:
             self.set("running=1.5.06")
             self.install(wrap(*make("--poke-sigstruct=" + poke)))
+
+    def test_tables(self):
+        """Of exceptions, in the module, which has four pages."""
+        self.start()
+        for gdt_idt, fault_wrapper, reason in [
+            (0x1000, 0x1, None),
+            (0x3000, 0x3E00, None),
+            (0x1000, 0, "gdt_idt_offset is 0x1000, but fault_wrapper_offset 0x0"),
+            (0, 0x1000, "gdt_idt_offset is 0x0, but fault_wrapper_offset 0x1000"),
+            (0x800, 0x1000, "gdt_idt_offset 0x800 is not of a page"),
+            (0x3001, 0x1000, "gdt_idt_offset 0x3001 is not of a page"),
+            (0x4000, 0x1000, "gdt_idt_offset 0x4000 is outside"),
+            (0xFFFFF000, 0x1000, "gdt_idt_offset 0xfffff000 is outside"),
+            (0x1000, 0x3E01, "fault_wrapper_offset 0x3e01 is outside"),
+            (0x1000, 0xFFFFFFFF, "fault_wrapper_offset 0xffffffff is outside"),
+        ]:
+            offsets = [f"--gdt-idt-offset={gdt_idt}", f"--fault-wrapper-offset={fault_wrapper}"]
+            image = wrap(*make(*offsets))
+            with self.subTest(offsets):
+                if reason is None:
+                    self.install(image)
+                else:
+                    self.lose(image, reason)
+
+    def test_handoff(self):
+        self.start("--running-hv=2")
+        for hv, min_hv in [(1, 0), (1, 1), (3, 3)]:
+            image = wrap(*make(f"--module-hv={hv}", f"--min-update-hv={min_hv}"))
+            self.lose(image, f"handoff version 2 of the running module is not in {min_hv}..{hv}")
+            self.set("running-hv=2")
+        for hv, min_hv in [(2, 0), (2, 2), (65535, 1)]:
+            self.set("running-hv=2")
+            self.install(wrap(*make(f"--module-hv={hv}", f"--min-update-hv={min_hv}")))
+        self.lose(self.good, "handoff version 65535 of the running module is not in 0..0")
+        self.install(self.good)  # as those that were released have 0
+
+    def test_not_checked(self):
+        """What only we refuse."""
+        self.start("--running-svn=0x0005")
+        self.lose(wrap(*make("--svn=0x0004")), "SVN 0x0004 is lower than the running 0x0005")
+        self.set("running-svn=5")
+        self.install(wrap(*make("--svn=0x0006")))
+        self.lose(self.good, "SVN 0x0107 has another major than the running 0x0006")
+        sigstruct, module = make()
+        for offset in [2048, PAGE - 1]:
+            self.install(wrap(patch(sigstruct, offset, b"\xa5"), module))
 
     def test_crypto(self):
         sigstruct, module = make()
@@ -463,7 +769,11 @@ class FaultTest(MockTest):
         self.start()
         for line in """nonsense=1 running fault=idle:x fault=transferring stuck=x vanish=idle
             online=3-1 online=x remaining=-1 lost=2 attr-errno=version:EWHAT attr-errno=x:EIO
-            attr-errno=version attr-text=x:y""".split():
+            attr-errno=version attr-text=x:y attr-errno=version:open-write:EIO hang=x hang=log
+            running-hv=65536 running-svn=x kvm-tdx=y no-kvm-intel=2 cgroup-namespace=x no-tds-line=
+            other=x other=now other=now: other=now:2 other=now:x other=now:1@ other=now:0@0
+            other=now:1,x other=later:1 other=0:1 other=:1 other=99999999:1 other=now:/nowhere
+            abort-after=x second-uploader=2""".split():
             self.fails(EINVAL, self.set, line)
 
     def test_fault(self):
@@ -502,6 +812,62 @@ class FaultTest(MockTest):
         self.fails(ENODEV, self.write, "data", "1")
         self.fails(ENODEV, self.write, "data", "1")
         self.write("data", "1")
+
+    def test_data_unreadable(self):
+        self.start()
+        data = "attr-errno=firmware/tdx_module/data:"
+        for fault, number in {"read:EIO": EIO, "read:EACCES": EACCES}.items():
+            self.set(data + fault)
+            self.expect(data=number)
+            self.install(self.good)
+        self.set(data + "open-read:EACCES")
+        for mode in ["rb", "r+b"]:
+            self.fails(EACCES, open, self.path("data"), mode)
+        self.install(self.good)
+        self.set(data + "0")
+        self.expect(data="")
+
+    def start_reading(self, path, *suppressed):
+        def read():
+            with contextlib.suppress(*suppressed):
+                self.read(path)
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        return thread
+
+    def wait_for_hangs(self, path, number=1):
+        text = "hang: " + path
+        self.wait_for(lambda: self.read("control/log").count(text) >= number, text)
+
+    def test_hang(self):
+        self.start("--tds=3")
+        paths = [DEVICE + "version", self.upload + "/status", self.upload + "/data", KVM + "tdx"]
+        for path in paths:
+            with self.subTest(path):
+                self.set("hang=" + re.sub("sys/devices/faux/tdx_host/|sys/module/", "", path))
+                thread = self.start_reading(path)
+                self.wait_for_hangs(f"/{path}\n")
+                self.expect(seamldr_version="1.5.06", **{CGROUP + "misc.current": "tdx 3"})
+                self.write("loading", "-1")
+                thread.join(0.05)
+                self.assertTrue(thread.is_alive())
+                self.set("hang=")
+                thread.join(5)
+                self.assertFalse(thread.is_alive())
+        self.expect(version="1.5.06", data="", status="idle")
+
+    def test_hang_until_the_end(self):
+        self.start()
+        self.set("hang=version", "hang=cpuinfo")
+        threads = [
+            self.start_reading(path, OSError) for path in ["version", "version", "proc/cpuinfo"]
+        ]
+        self.wait_for_hangs("", len(threads))
+        self.doCleanups()  # which checks that the mock host can be stopped
+        for thread in threads:
+            thread.join(5)
+            self.assertFalse(thread.is_alive())
 
     def test_vanish(self):
         for phase in ["loading", "data", *PHASES]:

@@ -41,7 +41,7 @@ static const struct kernel_param_ops series_ops = {
 };
 
 module_param_cb(layout, &series_ops, NULL, 0444);
-MODULE_PARM_DESC(layout, "the kernel: mainline (default), v9, v8, v4 or v3");
+MODULE_PARM_DESC(layout, "the kernel: mainline (default), v9, v4 or v3");
 
 static struct tdx_firmware bios = {
 	.module_version = { 1, 5, 6 },
@@ -53,6 +53,8 @@ module_param_cb(bios_version, &tdx_version_param_ops, &bios.module_version, 0444
 MODULE_PARM_DESC(bios_version, "of the module that the BIOS started (1.5.06)");
 module_param_named(bios_svn, bios.module_svn, ushort, 0444);
 MODULE_PARM_DESC(bios_svn, "its security version (0x0106)");
+module_param_named(bios_hv, bios.module_hv, ushort, 0444);
+MODULE_PARM_DESC(bios_hv, "its handoff version (0, as of all that were released)");
 module_param_cb(seamldr_version, &tdx_version_param_ops, &bios.seamldr_version, 0444);
 MODULE_PARM_DESC(seamldr_version, "of the P-SEAMLDR (1.5.06)");
 module_param_named(remaining, bios.remaining, uint, 0444);

@@ -26,8 +26,8 @@
 #define SIGSTRUCT_CPUID_TABLE_MAX	255
 #define SIGSTRUCT_MODULE_TYPE_DEBUG	BIT(31)
 
-/* The handoff version of all modules that were released */
-#define RUNNING_MODULE_HV		0
+/* Of the table at fault_wrapper_offset: 32 vectors with 16 bytes each */
+#define FAULT_WRAPPER_SIZE		512
 
 #define CPUID_STEPPING_MASK		0xf
 
@@ -112,8 +112,8 @@ static int check_params(const struct seamldr_params *params)
 		return refuse("params: reserved is not zero");
 	if (!params->sigstruct_pa[0])
 		return refuse("params: no sigstruct page");
-	if (!params->num_module_pages || params->num_module_pages > SEAMLDR_MODULE_PAGES_MAX)
-		return refuse("params: number of module pages is not in 1..496");
+	if (params->num_module_pages > SEAMLDR_MODULE_PAGES_MAX)
+		return refuse("params: more than 496 module pages");
 
 	for (u64 i = 0; i < params->num_module_pages; i++) {
 		if (check_page(params->module_pa[i]))
@@ -184,11 +184,25 @@ static int check_other_fields(const struct sigstruct *sig)
 	return 0;
 }
 
+/* What a module without tables for exceptions does not have is zero */
+static int check_tables(const struct sigstruct *sig, u64 module_size)
+{
+	if (sig->gdt_idt_offset % SZ_4K)
+		return refuse("sigstruct: gdt_idt_offset is not of a page");
+	if (!sig->gdt_idt_offset != !sig->fault_wrapper_offset)
+		return refuse("sigstruct: only one of gdt_idt_offset and fault_wrapper_offset");
+	if (!sig->gdt_idt_offset)
+		return 0;
+	if ((u64)sig->gdt_idt_offset + SZ_4K > module_size)
+		return refuse("sigstruct: gdt_idt_offset is outside of the module");
+	if ((u64)sig->fault_wrapper_offset + FAULT_WRAPPER_SIZE > module_size)
+		return refuse("sigstruct: fault_wrapper_offset is outside of the module");
+	return 0;
+}
+
 static int check_svn(const struct sigstruct *sig)
 {
-	u8 major = sig->seamsvn >> 8;
-
-	if (!major || major != running.module_svn >> 8)
+	if (sig->seamsvn >> 8 != running.module_svn >> 8)
 		return refuse("SVN: another major than that of the running module");
 	if ((sig->seamsvn & 0xff) < (running.module_svn & 0xff))
 		return refuse("SVN: lower than that of the running module");
@@ -206,19 +220,32 @@ static int check_cpu(const struct sigstruct *sig)
 	return refuse("CPU is not in the table");
 }
 
-static int check_hash(const struct sigstruct *sig, const u8 *module, size_t size)
+static int check_handoff(const struct sigstruct *sig)
+{
+	if (running.module_hv < sig->min_update_hv)
+		return refuse("handoff version of the running module is too old");
+	if (running.module_hv > sig->module_hv)
+		return refuse("handoff version of the running module is too new");
+	return 0;
+}
+
+static int check_module(const struct sigstruct *sig, const u8 *module, size_t size)
 {
 	u8 hash[SHA384_DIGEST_SIZE];
 
 	sha384(module, size, hash);
 	if (memcmp(hash, sig->seamhash, sizeof(hash)))
 		return refuse("module: wrong hash, found after the wipe");
+	/* It has to be an ELF file, which those of tests are not */
+	if (!size)
+		return refuse("module: empty and not relocatable, found after the wipe");
 	return 0;
 }
 
 /* What the last CPU that calls does for all */
 static int install(const struct seamldr_params *params)
 {
+	u64 module_size = params->num_module_pages * SZ_4K;
 	const struct sigstruct *sig;
 	u8 *pages;
 
@@ -227,20 +254,20 @@ static int install(const struct seamldr_params *params)
 	pages = copy_pages(params);
 	if (!pages)
 		return refuse("out of memory");
-	record_pages(pages, (params->num_module_pages + 1) * SZ_4K);
+	record_pages(pages, SZ_4K + module_size);
 
 	sig = (const void *)pages;
-	if (check_fixed_fields(sig) || check_other_fields(sig) || check_svn(sig) || check_cpu(sig))
+	if (check_fixed_fields(sig) || check_other_fields(sig) || check_svn(sig) ||
+	    check_tables(sig, module_size) || check_cpu(sig))
 		return -EIO;
 	if (!running.remaining)
 		return refuse("no updates remaining");
-	if (sig->min_update_hv > RUNNING_MODULE_HV)
-		return refuse("handoff version of the running module is too old");
-	if (check_hash(sig, pages + SZ_4K, params->num_module_pages * SZ_4K))
+	if (check_handoff(sig) || check_module(sig, pages + SZ_4K, module_size))
 		return -EIO;
 
 	running.remaining--;
 	running.module_svn = sig->seamsvn;
+	running.module_hv = sig->module_hv;
 	session_version.major = sig->version_major;
 	session_version.minor = sig->version_minor;
 	session_version.update = sig->version_update;

@@ -11,12 +11,14 @@
  * struct tdx_firmware - what the BIOS started
  * @module_version:  of the TDX module
  * @module_svn:	     its security version, major in the high byte
+ * @module_hv:	     its handoff version
  * @seamldr_version: of the P-SEAMLDR
  * @remaining:	     how many updates fit in the P-SEAMLDR's log
  */
 struct tdx_firmware {
 	struct tdx_version module_version;
 	u16 module_svn;
+	u16 module_hv;
 	struct tdx_version seamldr_version;
 	u32 remaining;
 };

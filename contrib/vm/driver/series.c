@@ -30,15 +30,6 @@ static const struct tdx_series known[] = {
 		.errors = TDX_ERRORS_BUSY,
 	},
 	{
-		.name = "v8",
-		.upload_name = "tdx_module",
-		.seamldr_mode = 0400,
-		.version_padded = true,
-		.header_version = 0x100,
-		.sigstruct_pages_max = 4,
-		.errors = TDX_ERRORS_BUSY,
-	},
-	{
 		.name = "v4",
 		.upload_name = "tdx_module",
 		.seamldr_dir = true,
