@@ -44,13 +44,13 @@ static gboolean
 cabinet_archive_prepare_metainfo(CabinetArchive *self,
 				 const CabinetRelease *release,
 				 guint32 signature,
-				 const CabinetMetainfoOptions *options,
+				 const CabinetOptions *options,
 				 GError **error)
 {
 	gchar *xml;
 	g_autoptr(XbBuilderNode) component = NULL;
 
-	component = cabinet_metainfo_build(release, signature, options, error);
+	component = cabinet_metainfo_build(release, signature, options, NULL, error);
 	if (component == NULL)
 		return FALSE;
 	xml = xb_builder_node_export(
@@ -66,20 +66,9 @@ cabinet_archive_prepare_metainfo(CabinetArchive *self,
 	return TRUE;
 }
 
-/**
- * cabinet_archive_new:
- * @release: what is published
- * @options: what the publisher decides
- * @error: (nullable): optional return location for an error
- *
- * Prepares a cabinet, which is always the same for the same release and options.
- *
- * Returns: (transfer full): a #CabinetArchive
- **/
+/* always the same for the same release and options */
 CabinetArchive *
-cabinet_archive_new(const CabinetRelease *release,
-		    const CabinetMetainfoOptions *options,
-		    GError **error)
+cabinet_archive_new(const CabinetRelease *release, const CabinetOptions *options, GError **error)
 {
 	g_autoptr(CabinetArchive) self = g_new0(CabinetArchive, 1);
 
@@ -134,16 +123,7 @@ cabinet_archive_add_signatures(const CabinetArchive *self,
 	return cabinet_archive_add_file(cab, CABINET_ARCHIVE_JCAT_NAME, blob, self->date, error);
 }
 
-/**
- * cabinet_archive_write:
- * @self: a #CabinetArchive
- * @signer: (nullable): who signs it, or %NULL for a cabinet that LVFS is to sign
- * @error: (nullable): optional return location for an error
- *
- * Packs a cabinet.
- *
- * Returns: (transfer full): the contents of a .cab file
- **/
+/* the contents of a .cab file; without @signer, LVFS is to sign it */
 GBytes *
 cabinet_archive_write(const CabinetArchive *self, const CabinetSigner *signer, GError **error)
 {
@@ -173,16 +153,8 @@ cabinet_archive_update_checksum(GChecksum *checksum, GBytes *blob)
 	g_checksum_update(checksum, buf, bufsz);
 }
 
-/**
- * cabinet_archive_get_key:
- * @self: a #CabinetArchive
- * @signer: who signs it
- *
- * Gets what a cabinet with the same contents and from the same signer has too. Signatures
- * themselves differ each time.
- *
- * Returns: (transfer full): 16 hexadecimal digits
- **/
+/* what a cabinet with the same contents and from the same signer has too, as signatures differ each
+ * time */
 gchar *
 cabinet_archive_get_key(const CabinetArchive *self, const CabinetSigner *signer)
 {
@@ -203,16 +175,8 @@ cabinet_archive_get_file(FuFirmware *cab, const gchar *name)
 	return img != NULL ? fu_firmware_get_bytes(img, NULL) : NULL;
 }
 
-/**
- * cabinet_archive_matches:
- * @self: a #CabinetArchive
- * @signer: who signs it
- * @blob: the contents of a .cab file that was made before
- *
- * Checks if a cabinet is still what it was made from, and what the signer has signed.
- *
- * Returns: %TRUE if it need not be made again
- **/
+/* is a .cab file that was made before still what the signer has signed, or has it to be made again?
+ */
 gboolean
 cabinet_archive_matches(const CabinetArchive *self, const CabinetSigner *signer, GBytes *blob)
 {

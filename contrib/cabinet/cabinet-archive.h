@@ -9,21 +9,16 @@
 #include "cabinet-metainfo.h"
 #include "cabinet-signer.h"
 
-/**
- * CabinetArchive:
- * @files: (element-type CabinetArchiveFile): the metainfo for each CPU, and the image
- * @date: of all of them
- *
- * What is in a cabinet, besides signatures.
- **/
+/* what is in a cabinet, besides signatures */
 typedef struct {
-	GPtrArray *files;
-	gchar *date;
+	GPtrArray
+	    *files;  /* (element-type CabinetArchiveFile): the metainfo for each CPU, the image */
+	gchar *date; /* of all of them */
 } CabinetArchive;
 
 CabinetArchive *
 cabinet_archive_new(const CabinetRelease *release,
-		    const CabinetMetainfoOptions *options,
+		    const CabinetOptions *options,
 		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 void
 cabinet_archive_free(CabinetArchive *self);

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cabinet-catalog.h"
+#include "cabinet-quirks.h"
 
 #define CABINET_CATALOG_MAP_NAME      "mapping_file.json"
 #define CABINET_CATALOG_IMAGES_NAME   "joined_files"
@@ -87,8 +88,9 @@ cabinet_catalog_add_image(GPtrArray *images, const gchar *filename, const gchar 
 	g_ptr_array_add(images, image);
 }
 
+/* in the folder itself, or in those that it has for each series */
 static gboolean
-cabinet_catalog_find_images(GPtrArray *images, const gchar *folder, GError **error)
+cabinet_catalog_find_images(GPtrArray *images, const gchar *folder, guint depth, GError **error)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
@@ -98,26 +100,10 @@ cabinet_catalog_find_images(GPtrArray *images, const gchar *folder, GError **err
 	while ((basename = g_dir_read_name(dir)) != NULL) {
 		g_autofree gchar *filename = g_build_filename(folder, basename, NULL);
 		g_autofree gchar *version = cabinet_catalog_parse_name(basename);
-		if (version != NULL)
+		if (depth == 0 && version != NULL)
 			cabinet_catalog_add_image(images, filename, version);
-	}
-	return TRUE;
-}
-
-/* each series has a folder there */
-static gboolean
-cabinet_catalog_find_joined_files(GPtrArray *images, const gchar *folder, GError **error)
-{
-	const gchar *basename;
-	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
-
-	if (dir == NULL)
-		return FALSE;
-	while ((basename = g_dir_read_name(dir)) != NULL) {
-		g_autofree gchar *filename = g_build_filename(folder, basename, NULL);
-		if (!g_file_test(filename, G_FILE_TEST_IS_DIR))
-			continue;
-		if (!cabinet_catalog_find_images(images, filename, error))
+		if (depth > 0 && g_file_test(filename, G_FILE_TEST_IS_DIR) &&
+		    !cabinet_catalog_find_images(images, filename, depth - 1, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -165,10 +151,11 @@ static gboolean
 cabinet_catalog_add_checkout(CabinetCatalog *self,
 			     GPtrArray *images,
 			     const gchar *folder,
-			     const CabinetCatalogOptions *options,
+			     const CabinetOptions *options,
 			     GError **error)
 {
 	GPtrArray *map;
+	gboolean ret;
 	g_autofree gchar *joined_files =
 	    g_build_filename(folder, CABINET_CATALOG_IMAGES_NAME, NULL);
 	g_autofree gchar *map_fn = g_build_filename(folder, CABINET_CATALOG_MAP_NAME, NULL);
@@ -180,13 +167,12 @@ cabinet_catalog_add_checkout(CabinetCatalog *self,
 					 error);
 	if (map == NULL)
 		return FALSE;
-	if (g_file_test(joined_files, G_FILE_TEST_IS_DIR)) {
-		if (!cabinet_catalog_find_joined_files(found, joined_files, error))
-			return FALSE;
-	} else {
-		if (!cabinet_catalog_find_images(found, folder, error))
-			return FALSE;
-	}
+	if (g_file_test(joined_files, G_FILE_TEST_IS_DIR))
+		ret = cabinet_catalog_find_images(found, joined_files, 1, error);
+	else
+		ret = cabinet_catalog_find_images(found, folder, 0, error);
+	if (!ret)
+		return FALSE;
 	if (found->len == 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -209,7 +195,7 @@ static gboolean
 cabinet_catalog_add_file(CabinetCatalog *self,
 			 GPtrArray *images,
 			 const gchar *filename,
-			 const CabinetCatalogOptions *options,
+			 const CabinetOptions *options,
 			 GError **error)
 {
 	CabinetCatalogImage *image;
@@ -245,7 +231,7 @@ cabinet_catalog_add_file(CabinetCatalog *self,
 static GPtrArray *
 cabinet_catalog_collect(CabinetCatalog *self,
 			gchar **sources,
-			const CabinetCatalogOptions *options,
+			const CabinetOptions *options,
 			GError **error)
 {
 	g_autoptr(GPtrArray) images =
@@ -307,8 +293,8 @@ cabinet_catalog_check_duplicate(CabinetCatalog *self, const CabinetRelease *rele
 static gboolean
 cabinet_catalog_add_release(CabinetCatalog *self,
 			    const CabinetCatalogImage *image,
-			    const CabinetQuirks *quirks,
-			    const CabinetCatalogOptions *options,
+			    GPtrArray *signers,
+			    const CabinetOptions *options,
 			    GError **error)
 {
 	const gchar *reason;
@@ -330,7 +316,7 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 		cabinet_catalog_skip(self, image->version, reason);
 		return TRUE;
 	}
-	release = cabinet_release_load(image->filename, map, quirks, options->blob_version, error);
+	release = cabinet_release_load(image->filename, map, signers, options, error);
 	if (release == NULL || !cabinet_catalog_check_duplicate(self, release, error))
 		return FALSE;
 	g_ptr_array_add(self->releases, g_steal_pointer(&release));
@@ -351,35 +337,24 @@ cabinet_catalog_skipped_compare(gconstpointer a, gconstpointer b)
 				  FWUPD_VERSION_FORMAT_TRIPLET);
 }
 
-/**
- * cabinet_catalog_load:
- * @sources: (array zero-terminated=1): images, or checkouts of Intel's repository
- * @quirks: the keys that hosts trust
- * @options: how they are read
- * @error: (nullable): optional return location for an error
- *
- * Reads and verifies everything that is to be published.
- *
- * Returns: (transfer full): a #CabinetCatalog, or %NULL if there is anything that a host would
- *refuse
- **/
+/* reads and verifies everything that is to be published; no catalog if a host would refuse any */
 CabinetCatalog *
-cabinet_catalog_load(gchar **sources,
-		     const CabinetQuirks *quirks,
-		     const CabinetCatalogOptions *options,
-		     GError **error)
+cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **error)
 {
 	g_autoptr(GPtrArray) images = NULL;
+	g_autoptr(GPtrArray) signers = NULL;
 	g_autoptr(CabinetCatalog) self = cabinet_catalog_new();
 
+	signers = cabinet_quirks_load_signers(options->quirks, error);
+	if (signers == NULL)
+		return NULL;
 	images = cabinet_catalog_collect(self, sources, options, error);
 	if (images == NULL)
 		return NULL;
 	for (guint i = 0; i < images->len; i++) {
 		CabinetCatalogImage *image = g_ptr_array_index(images, i);
-		if (options->progress != NULL)
-			options->progress(i, images->len, image->filename, options->user_data);
-		if (!cabinet_catalog_add_release(self, image, quirks, options, error))
+		options->progress(options, i, images->len, image->filename);
+		if (!cabinet_catalog_add_release(self, image, signers, options, error))
 			return NULL;
 	}
 	g_ptr_array_sort(self->releases, cabinet_release_compare);

@@ -9,13 +9,11 @@
 #include <json-glib/json-glib.h>
 
 #include "cabinet-map.h"
-#include "fu-tdx-common.h"
+#include "fu-tdx-preflight.h"
 
 #define CABINET_MAP_KEY_RELEASES "tdx_module_releases"
 #define CABINET_MAP_KEY_VERSION	 "version"
 #define CABINET_MAP_KEY_MIN	 "min_module_version_for_td_preserving"
-#define CABINET_MAP_KEY_SEAMLDRS "min_seamldr_versions"
-#define CABINET_MAP_KEY_STRICT	 "strict_compat_versions"
 
 static void
 cabinet_map_release_free(CabinetMapRelease *self)
@@ -48,9 +46,14 @@ cabinet_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 			    key);
 		return NULL;
 	}
-	series = fu_tdx_common_version_to_series(version, error);
+	series = fu_tdx_preflight_version_to_series(version);
 	if (series == NULL) {
-		g_prefix_error(error, "%s: ", key);
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "%s is '%s', expected three numbers such as 1.5.06",
+			    key,
+			    version);
 		return NULL;
 	}
 	return g_strdup(version);
@@ -97,7 +100,7 @@ cabinet_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 	}
 	for (guint i = 0; i < seamldrs->len; i++) {
 		const gchar *version = g_ptr_array_index(seamldrs, i);
-		gchar *series = fu_tdx_common_version_to_series(version, NULL);
+		gchar *series = fu_tdx_preflight_version_to_series(version);
 		if (!g_hash_table_add(seen, series)) {
 			g_set_error(error,
 				    FWUPD_ERROR,
@@ -191,15 +194,7 @@ cabinet_map_get_releases(JsonParser *parser)
 	return json_node_get_array(releases);
 }
 
-/**
- * cabinet_map_load:
- * @filename: Intel's mapping_file.json, of any edition
- * @error: (nullable): optional return location for an error
- *
- * Reads the compatibility map.
- *
- * Returns: (transfer container) (element-type CabinetMapRelease): all releases
- **/
+/* all the releases in Intel's mapping_file.json, of any edition */
 GPtrArray *
 cabinet_map_load(const gchar *filename, GError **error)
 {
@@ -231,15 +226,6 @@ cabinet_map_load(const gchar *filename, GError **error)
 	return g_steal_pointer(&map);
 }
 
-/**
- * cabinet_map_find:
- * @map: (element-type CabinetMapRelease): what cabinet_map_load() has returned
- * @version: a version, compared as numbers
- *
- * Finds a release.
- *
- * Returns: (transfer none) (nullable): a #CabinetMapRelease
- **/
 CabinetMapRelease *
 cabinet_map_find(GPtrArray *map, const gchar *version)
 {
@@ -252,19 +238,12 @@ cabinet_map_find(GPtrArray *map, const gchar *version)
 	return NULL;
 }
 
-/**
- * cabinet_map_release_check:
- * @self: a #CabinetMapRelease
- *
- * Looks for what cannot be meant.
- *
- * Returns: (transfer full) (nullable): a warning, or %NULL if there is none
- **/
+/* a warning if there is something that cannot be meant */
 gchar *
 cabinet_map_release_check(const CabinetMapRelease *self)
 {
-	g_autofree gchar *series = fu_tdx_common_version_to_series(self->version, NULL);
-	g_autofree gchar *series_min = fu_tdx_common_version_to_series(self->min_version, NULL);
+	g_autofree gchar *series = fu_tdx_preflight_version_to_series(self->version);
+	g_autofree gchar *series_min = fu_tdx_preflight_version_to_series(self->min_version);
 
 	if (g_strcmp0(series, series_min) == 0 &&
 	    fu_version_compare(self->min_version, self->version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0)

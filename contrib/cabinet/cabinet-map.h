@@ -8,21 +8,15 @@
 
 #include <fwupdplugin.h>
 
-/**
- * CabinetMapRelease:
- * @version: of the release, e.g. `1.5.16`
- * @min_version: the oldest running version that a guest survives
- * @seamldrs: (element-type utf8): alternatives, the oldest P-SEAMLDR of each series
- * @strict_from: (element-type utf8) (nullable): running versions that are strictly compatible, or
- * %NULL if the map is too old to say
- *
- * What Intel's compatibility map says about one release.
- **/
+#define CABINET_MAP_KEY_SEAMLDRS "min_seamldr_versions"
+#define CABINET_MAP_KEY_STRICT	 "strict_compat_versions"
+
+/* what Intel's compatibility map says about one release */
 typedef struct {
 	gchar *version;
-	gchar *min_version;
-	GPtrArray *seamldrs;
-	GPtrArray *strict_from;
+	gchar *min_version;	/* the oldest running one that a guest survives */
+	GPtrArray *seamldrs;	/* (element-type utf8): alternatives, the oldest of each series */
+	GPtrArray *strict_from; /* (element-type utf8) (nullable): if the map is too old to say */
 } CabinetMapRelease;
 
 GPtrArray *

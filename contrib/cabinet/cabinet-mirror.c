@@ -91,17 +91,7 @@ cabinet_mirror_remove_others(CabinetMirror *self, const gchar *edition)
 	}
 }
 
-/**
- * cabinet_mirror_new:
- * @path: a folder; it is made if there is none
- * @base_uri: (nullable): where clients will see `current`, e.g. `https://example.com/current`
- * @signer: who signs
- * @error: (nullable): optional return location for an error
- *
- * Opens a mirror; there can be one writer at a time.
- *
- * Returns: (transfer full): a #CabinetMirror
- **/
+/* there can be one writer at a time */
 CabinetMirror *
 cabinet_mirror_new(const gchar *path,
 		   const gchar *base_uri,
@@ -138,21 +128,17 @@ cabinet_mirror_new(const gchar *path,
 static GBytes *
 cabinet_mirror_read_current(CabinetMirror *self, const gchar *name)
 {
-	gchar *buf = NULL;
-	gsize bufsz = 0;
 	g_autofree gchar *filename = NULL;
 
 	if (self->current == NULL)
 		return NULL;
 	filename = g_build_filename(self->current, name, NULL);
-	if (!g_file_get_contents(filename, &buf, &bufsz, NULL))
-		return NULL;
-	return g_bytes_new_take(buf, bufsz);
+	return fu_bytes_get_contents(filename, NULL);
 }
 
 static gboolean
 cabinet_mirror_entry_add_components(CabinetMirrorEntry *entry,
-				    const CabinetMetainfoOptions *options,
+				    const CabinetOptions *options,
 				    GBytes *blob,
 				    GError **error)
 {
@@ -166,11 +152,8 @@ cabinet_mirror_entry_add_components(CabinetMirrorEntry *entry,
 	entry->components = g_ptr_array_new_with_free_func(g_object_unref);
 	for (guint i = 0; i < release->signatures->len; i++) {
 		guint32 signature = g_array_index(release->signatures, guint32, i);
-		XbBuilderNode *component = cabinet_metainfo_build_for_remote(release,
-									     signature,
-									     options,
-									     &container,
-									     error);
+		XbBuilderNode *component =
+		    cabinet_metainfo_build(release, signature, options, &container, error);
 		if (component == NULL)
 			return FALSE;
 		g_ptr_array_add(entry->components, component);
@@ -178,23 +161,12 @@ cabinet_mirror_entry_add_components(CabinetMirrorEntry *entry,
 	return TRUE;
 }
 
-/**
- * cabinet_mirror_add:
- * @self: a #CabinetMirror
- * @output: where the next edition is prepared
- * @release: what is published, which has to outlive what is returned
- * @options: what the publisher decides
- * @error: (nullable): optional return location for an error
- *
- * Adds a signed cabinet: the one that is there already, if it is the same and not damaged.
- *
- * Returns: (transfer full): a #CabinetMirrorEntry
- **/
+/* adds a signed cabinet: the one that is there already, if it is the same and not damaged */
 CabinetMirrorEntry *
 cabinet_mirror_add(CabinetMirror *self,
 		   CabinetOutput *output,
 		   const CabinetRelease *release,
-		   const CabinetMetainfoOptions *options,
+		   const CabinetOptions *options,
 		   GError **error)
 {
 	g_autofree gchar *key = NULL;
@@ -404,18 +376,8 @@ cabinet_mirror_build_edition(void)
 	return g_date_time_format(now, format);
 }
 
-/**
- * cabinet_mirror_publish:
- * @self: a #CabinetMirror
- * @output: where the cabinets are
- * @entries: (element-type CabinetMirrorEntry): all of them
- * @changed: (out): if there is anything new for clients
- * @error: (nullable): optional return location for an error
- *
- * Signs the metadata and lets clients see the new edition, unless it would be the same as the last.
- *
- * Returns: %TRUE for success
- **/
+/* signs the metadata and lets clients see the new edition, unless it would be the same as the last
+ */
 gboolean
 cabinet_mirror_publish(CabinetMirror *self,
 		       CabinetOutput *output,

@@ -10,41 +10,24 @@
 #include "cabinet-output.h"
 #include "cabinet-signer.h"
 
-/**
- * CabinetMirror:
- * @path: the folder that is served
- * @current: (nullable): what is served now: a folder in @path
- * @lock: an open file, so that there is one writer
- * @base_uri: (nullable): where clients see `current`, or %NULL if in the file system
- * @signer: who signs
- *
- * A remote for fwupd. Each edition of it is a folder of its own, and `current` is a link to the
- * newest, so that metadata and cabinets change at the same moment.
- **/
+/* a remote for fwupd; each edition is a folder of its own, and `current` is a link to the newest,
+ * so that metadata and cabinets change at the same moment */
 typedef struct {
 	gchar *path;
-	gchar *current;
-	gint lock;
-	gchar *base_uri;
+	gchar *current;	 /* (nullable): what is served now: a folder in @path */
+	gint lock;	 /* an open file, so that there is one writer */
+	gchar *base_uri; /* (nullable): where clients see `current`, if not in the file system */
 	const CabinetSigner *signer;
 } CabinetMirror;
 
-/**
- * CabinetMirrorEntry:
- * @release: what is published
- * @filename: of the cabinet, below `current`
- * @sha256: of the cabinet
- * @components: (element-type XbBuilderNode): the release in the metadata, for each CPU
- * @kept: if the cabinet is the one that was there before
- *
- * A release in the mirror.
- **/
+/* a release in the mirror */
 typedef struct {
 	const CabinetRelease *release;
-	gchar *filename;
-	gchar *sha256;
-	GPtrArray *components;
-	gboolean kept;
+	gchar *filename; /* of the cabinet, below `current` */
+	gchar *sha256;	 /* of the cabinet */
+	GPtrArray
+	    *components; /* (element-type XbBuilderNode): for the metadata, one for each CPU */
+	gboolean kept;	 /* if the cabinet is the one that was there before */
 } CabinetMirrorEntry;
 
 CabinetMirror *
@@ -60,7 +43,7 @@ CabinetMirrorEntry *
 cabinet_mirror_add(CabinetMirror *self,
 		   CabinetOutput *output,
 		   const CabinetRelease *release,
-		   const CabinetMetainfoOptions *options,
+		   const CabinetOptions *options,
 		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
 gboolean
 cabinet_mirror_publish(CabinetMirror *self,

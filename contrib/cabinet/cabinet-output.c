@@ -25,15 +25,7 @@ cabinet_output_set_error(const gchar *what, const gchar *path, gint err, GError 
 	return FALSE;
 }
 
-/**
- * cabinet_output_new:
- * @parent: the folder that the files are for; it is made if there is none
- * @error: (nullable): optional return location for an error
- *
- * Makes a folder for files that are not complete.
- *
- * Returns: (transfer full): a #CabinetOutput; when it is freed, what was not published is removed
- **/
+/* makes a folder in @parent, and @parent too; what is not published is removed with the object */
 CabinetOutput *
 cabinet_output_new(const gchar *parent, GError **error)
 {
@@ -55,12 +47,7 @@ cabinet_output_new(const gchar *parent, GError **error)
 	return self;
 }
 
-/**
- * cabinet_output_remove_folder:
- * @path: a folder that has only files
- *
- * Removes a folder with its files, if that is possible.
- **/
+/* with its files, as far as that is possible */
 void
 cabinet_output_remove_folder(const gchar *path)
 {
@@ -85,17 +72,7 @@ cabinet_output_free(CabinetOutput *self)
 	g_free(self);
 }
 
-/**
- * cabinet_output_write:
- * @self: a #CabinetOutput
- * @name: of the file
- * @blob: its contents
- * @error: (nullable): optional return location for an error
- *
- * Writes a file, up to the disk.
- *
- * Returns: %TRUE for success
- **/
+/* up to the disk */
 gboolean
 cabinet_output_write(CabinetOutput *self, const gchar *name, GBytes *blob, GError **error)
 {
@@ -112,17 +89,7 @@ cabinet_output_write(CabinetOutput *self, const gchar *name, GBytes *blob, GErro
 	return TRUE;
 }
 
-/**
- * cabinet_output_link:
- * @self: a #CabinetOutput
- * @name: of the file
- * @folder: where it is already
- * @error: (nullable): optional return location for an error
- *
- * Takes a file that is there, without a copy of its contents.
- *
- * Returns: %TRUE for success
- **/
+/* takes a file that is there already, without a copy of its contents */
 gboolean
 cabinet_output_link(CabinetOutput *self, const gchar *name, const gchar *folder, GError **error)
 {
@@ -135,15 +102,7 @@ cabinet_output_link(CabinetOutput *self, const gchar *name, const gchar *folder,
 	return TRUE;
 }
 
-/**
- * cabinet_output_publish_files:
- * @self: a #CabinetOutput
- * @error: (nullable): optional return location for an error
- *
- * Moves the files to where they belong; each replaces an older one at once.
- *
- * Returns: %TRUE for success
- **/
+/* each replaces an older one at once */
 gboolean
 cabinet_output_publish_files(CabinetOutput *self, GError **error)
 {
@@ -157,16 +116,7 @@ cabinet_output_publish_files(CabinetOutput *self, GError **error)
 	return TRUE;
 }
 
-/**
- * cabinet_output_publish_folder:
- * @self: a #CabinetOutput
- * @name: of the folder
- * @error: (nullable): optional return location for an error
- *
- * Gives the folder with all the files its name.
- *
- * Returns: %TRUE for success
- **/
+/* the folder with all the files gets its name */
 gboolean
 cabinet_output_publish_folder(CabinetOutput *self, const gchar *name, GError **error)
 {

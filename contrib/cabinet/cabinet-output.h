@@ -11,18 +11,11 @@
 /* what is left of a run that was killed begins with this */
 #define CABINET_OUTPUT_PREFIX ".tdx-module-cabinet-"
 
-/**
- * CabinetOutput:
- * @parent: the folder that the files are for
- * @path: a folder in it, where they are prepared
- * @names: (element-type utf8): of the files
- *
- * Files that nobody sees until all of them are complete.
- **/
+/* files that nobody sees until all of them are complete */
 typedef struct {
-	gchar *parent;
-	gchar *path;
-	GPtrArray *names;
+	gchar *parent;	  /* the folder that they are for */
+	gchar *path;	  /* a folder in it, where they are prepared */
+	GPtrArray *names; /* (element-type utf8) */
 } CabinetOutput;
 
 CabinetOutput *

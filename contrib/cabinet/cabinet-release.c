@@ -9,8 +9,8 @@
 #include <glib/gstdio.h>
 
 #include "cabinet-release.h"
-#include "fu-tdx-common.h"
 #include "fu-tdx-preflight.h"
+#include "tdx-released.h"
 
 void
 cabinet_release_free(CabinetRelease *self)
@@ -49,20 +49,24 @@ cabinet_release_read(const gchar *filename, GError **error)
 	return g_bytes_new_take(buf, bufsz);
 }
 
-/* the rules that a host asks; without a host and a running module, only what holds everywhere */
+/* the rules that a host asks, as far as they are the same on all of them */
 static gboolean
-cabinet_release_check_preflight(CabinetRelease *self, const CabinetQuirks *quirks, GError **error)
+cabinet_release_check_preflight(CabinetRelease *self, GPtrArray *signers, GError **error)
 {
-	FuTdxPreflightFacts facts = {.signers = quirks->signers};
-	g_autoptr(GPtrArray) verdicts_image = NULL;
-	g_autoptr(GPtrArray) verdicts_version = NULL;
+	const FuTdxHost host = {0};
+	g_autoptr(GPtrArray) reasons_image = NULL;
+	g_autoptr(GPtrArray) reasons_version = NULL;
 
-	verdicts_image = fu_tdx_preflight_check_image(&facts, self->sigstruct);
-	if (!fu_tdx_preflight_to_error(verdicts_image, error))
+	reasons_image = fu_tdx_preflight_check_image(NULL, self->sigstruct, signers);
+	if (!fu_tdx_preflight_to_error(reasons_image, error))
 		return FALSE;
-	verdicts_version =
-	    fu_tdx_preflight_check_version(&facts, self->sigstruct, self->version, FALSE);
-	return fu_tdx_preflight_to_error(verdicts_version, error);
+	reasons_version = fu_tdx_preflight_check_version(&host, self->sigstruct, self->version);
+	if (!fu_tdx_preflight_to_error(reasons_version, error))
+		return FALSE;
+	return tdx_released_check(self->version,
+				  fu_tdx_sigstruct_firmware_get_seamsvn(self->sigstruct),
+				  self->mrseam,
+				  error);
 }
 
 /* the sigstruct has it as BCD */
@@ -100,7 +104,7 @@ cabinet_release_ensure_signatures(CabinetRelease *self, GError **error)
 
 		if (!fu_strtoull(split[i], &value, 1, G_MAXUINT32, FU_INTEGER_BASE_16, error))
 			return FALSE;
-		signature = value & FU_TDX_COMMON_CPU_SIGNATURE_MASK;
+		signature = value & FU_TDX_CPU_MASK;
 		for (guint j = 0; j < self->signatures->len; j++) {
 			if (g_array_index(self->signatures, guint32, j) == signature)
 				found = TRUE;
@@ -118,49 +122,57 @@ cabinet_release_ensure_signatures(CabinetRelease *self, GError **error)
 	return TRUE;
 }
 
+/* would a host with this P-SEAMLDR take the image? */
+static void
+cabinet_release_warn_seamldr(CabinetRelease *self, gchar *seamldr, GPtrArray *signers)
+{
+	const FuTdxHost host = {.seamldr_version = seamldr};
+	g_autoptr(GPtrArray) reasons =
+	    fu_tdx_preflight_check_image(&host, self->sigstruct, signers);
+
+	for (guint i = 0; i < reasons->len; i++) {
+		const FuTdxPreflightReason *reason = g_ptr_array_index(reasons, i);
+		if (reason->rule != FU_TDX_PREFLIGHT_RULE_IMAGE_SEAMLDR)
+			continue;
+		g_ptr_array_add(self->warnings,
+				g_strdup_printf("the map lets P-SEAMLDR %s load TDX module %s, but "
+						"hosts will refuse it: %s",
+						seamldr,
+						self->version,
+						reason->message));
+	}
+}
+
 /* what a publisher should look at, although a host would take it */
 static void
-cabinet_release_check_known(CabinetRelease *self, const CabinetQuirks *quirks)
+cabinet_release_add_warnings(CabinetRelease *self, GPtrArray *signers)
 {
-	const gchar *known = g_hash_table_lookup(quirks->versions, self->mrseam);
+	const TdxReleased *known = tdx_released_find_by_version(self->version);
 	g_autofree gchar *warning = cabinet_map_release_check(self->map);
 
 	if (warning != NULL)
 		g_ptr_array_add(self->warnings, g_steal_pointer(&warning));
-	if (known != NULL &&
-	    fu_version_compare(known, self->version, FWUPD_VERSION_FORMAT_TRIPLET) != 0) {
+	if (known != NULL && g_strcmp0(known->mrseam, self->mrseam) != 0) {
 		g_ptr_array_add(self->warnings,
-				g_strdup_printf("%s is published as TDX module %s, but has the "
-						"MRSEAM of %s",
+				g_strdup_printf("%s is published as TDX module %s, but is not the "
+						"one that Intel has released",
 						self->source,
-						self->version,
-						known));
-	}
-
-	/* as the rule image-seamldr has it */
-	if (fu_firmware_get_version(FU_FIRMWARE(self->sigstruct)) == NULL)
-		return;
-	for (guint i = 0; i < self->map->seamldrs->len; i++) {
-		const gchar *seamldr = g_ptr_array_index(self->map->seamldrs, i);
-		if (!g_str_has_prefix(seamldr, "1."))
-			continue;
-		g_ptr_array_add(self->warnings,
-				g_strdup_printf("the map lets P-SEAMLDR %s load TDX module %s, but "
-						"the image needs 2.0.00 or later, and hosts will "
-						"refuse it",
-						seamldr,
 						self->version));
 	}
+	for (guint i = 0; i < self->map->seamldrs->len; i++)
+		cabinet_release_warn_seamldr(self,
+					     g_ptr_array_index(self->map->seamldrs, i),
+					     signers);
 }
 
 static gboolean
 cabinet_release_parse(CabinetRelease *self,
 		      GBytes *blob,
-		      const CabinetQuirks *quirks,
-		      FuTdxBlobVersion blob_version,
+		      GPtrArray *signers,
+		      const CabinetOptions *options,
 		      GError **error)
 {
-	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new();
+	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
 
 	if (!fu_firmware_parse_bytes(firmware, blob, 0x0, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, error))
 		return FALSE;
@@ -168,32 +180,22 @@ cabinet_release_parse(CabinetRelease *self,
 	if (self->sigstruct == NULL)
 		return FALSE;
 	self->mrseam = fu_tdx_sigstruct_firmware_get_mrseam(self->sigstruct);
-	if (!cabinet_release_check_preflight(self, quirks, error) ||
+	if (!cabinet_release_check_preflight(self, signers, error) ||
 	    !cabinet_release_ensure_date(self, error) ||
 	    !cabinet_release_ensure_signatures(self, error))
 		return FALSE;
-	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
+	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware),
+					      options->blob_version);
 	self->payload = fu_firmware_write(firmware, error);
 	return self->payload != NULL;
 }
 
-/**
- * cabinet_release_load:
- * @filename: an image in either header version
- * @map: the release that it is, which has to outlive what is returned
- * @quirks: the keys that hosts trust
- * @blob_version: header of the image that is to be published
- * @error: (nullable): optional return location for an error
- *
- * Reads and verifies an image as a host would.
- *
- * Returns: (transfer full): a #CabinetRelease, or %NULL if a host would refuse it
- **/
+/* reads and verifies an image as a host would; @map has to outlive what is returned */
 CabinetRelease *
 cabinet_release_load(const gchar *filename,
 		     const CabinetMapRelease *map,
-		     const CabinetQuirks *quirks,
-		     FuTdxBlobVersion blob_version,
+		     GPtrArray *signers,
+		     const CabinetOptions *options,
 		     GError **error)
 {
 	g_autoptr(GBytes) blob = NULL;
@@ -201,29 +203,20 @@ cabinet_release_load(const gchar *filename,
 
 	self->map = map;
 	self->version = g_strdup(map->version);
+	self->series = fu_tdx_preflight_version_to_series(map->version);
 	self->source = g_strdup(filename);
 	self->signatures = g_array_new(FALSE, FALSE, sizeof(guint32));
 	self->warnings = g_ptr_array_new_with_free_func(g_free);
-	self->series = fu_tdx_common_version_to_series(self->version, error);
-	if (self->series == NULL)
-		return NULL;
 	blob = cabinet_release_read(filename, error);
-	if (blob == NULL || !cabinet_release_parse(self, blob, quirks, blob_version, error)) {
+	if (blob == NULL || !cabinet_release_parse(self, blob, signers, options, error)) {
 		g_prefix_error(error, "%s is not published: ", filename);
 		return NULL;
 	}
-	cabinet_release_check_known(self, quirks);
+	cabinet_release_add_warnings(self, signers);
 	return g_steal_pointer(&self);
 }
 
-/**
- * cabinet_release_get_svn_str:
- * @self: a #CabinetRelease
- *
- * Gets the security version, as attestation shows it and as people write it.
- *
- * Returns: (transfer full): e.g. `1.11 (0x010b)`
- **/
+/* as attestation shows it and as people write it, e.g. `1.11 (0x010b)` */
 gchar *
 cabinet_release_get_svn_str(const CabinetRelease *self)
 {
@@ -231,15 +224,7 @@ cabinet_release_get_svn_str(const CabinetRelease *self)
 	return g_strdup_printf("%u.%u (0x%04x)", (guint)svn >> 8, (guint)svn & 0xFF, svn);
 }
 
-/**
- * cabinet_release_compare:
- * @a: a pointer to a #CabinetRelease
- * @b: another one
- *
- * Sorts the newest first, for g_ptr_array_sort().
- *
- * Returns: as strcmp()
- **/
+/* the newest first, for g_ptr_array_sort() */
 gint
 cabinet_release_compare(gconstpointer a, gconstpointer b)
 {

@@ -7,43 +7,28 @@
 #pragma once
 
 #include "cabinet-map.h"
-#include "cabinet-quirks.h"
-#include "fu-tdx-blob-firmware.h"
+#include "cabinet-options.h"
 
-/**
- * CabinetRelease:
- * @version: e.g. `1.5.16`
- * @series: e.g. `1.5`
- * @source: file that the image came from
- * @map: what the map says about it
- * @sigstruct: what the image says about itself
- * @payload: the image with the wanted header
- * @date: when it was signed, e.g. `2025-02-19`
- * @mrseam: the MRSEAM, as 96 hexadecimal digits
- * @signatures: (element-type guint32): CPUID.1.EAX of each CPU, stepping masked
- * @warnings: (element-type utf8): where map, image and what is known about releases disagree
- *
- * An image that has been verified, with all that is to be published about it.
- **/
+/* an image that has been verified, with all that is to be published about it */
 typedef struct {
-	gchar *version;
-	gchar *series;
-	gchar *source;
+	gchar *version; /* e.g. `1.5.16` */
+	gchar *series;	/* e.g. `1.5` */
+	gchar *source;	/* file that the image came from */
 	const CabinetMapRelease *map;
 	FuTdxSigstructFirmware *sigstruct;
-	GBytes *payload;
-	gchar *date;
-	gchar *mrseam;
-	GArray *signatures;
-	GPtrArray *warnings;
+	GBytes *payload;     /* the image with the wanted header */
+	gchar *date;	     /* when it was signed, e.g. `2025-02-19` */
+	gchar *mrseam;	     /* 96 hexadecimal digits */
+	GArray *signatures;  /* (element-type guint32): CPUID.1.EAX, stepping masked */
+	GPtrArray *warnings; /* (element-type utf8) */
 } CabinetRelease;
 
 CabinetRelease *
 cabinet_release_load(const gchar *filename,
 		     const CabinetMapRelease *map,
-		     const CabinetQuirks *quirks,
-		     FuTdxBlobVersion blob_version,
-		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+		     GPtrArray *signers,
+		     const CabinetOptions *options,
+		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
 void
 cabinet_release_free(CabinetRelease *self);
 gchar *

@@ -6,10 +6,18 @@
 
 #pragma once
 
-#include "cabinet-metainfo.h"
+#include "cabinet-options.h"
+#include "cabinet-release.h"
 
+gchar *
+cabinet_requires_minimum_to_regex(GPtrArray *versions) G_GNUC_NON_NULL(1);
+gchar *
+cabinet_requires_exact_to_regex(GPtrArray *versions) G_GNUC_NON_NULL(1);
 gboolean
 cabinet_requires_build(XbBuilderNode *requires,
 		       const CabinetRelease *release,
-		       const CabinetMetainfoOptions *options,
+		       const CabinetOptions *options,
 		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
+gchar *
+cabinet_requires_to_text(const CabinetRelease *release, const CabinetOptions *options)
+    G_GNUC_NON_NULL(1, 2);

@@ -35,16 +35,6 @@ cabinet_signer_free(CabinetSigner *self)
 	g_free(self);
 }
 
-static GBytes *
-cabinet_signer_read(const gchar *filename, GError **error)
-{
-	gchar *buf = NULL;
-	gsize bufsz = 0;
-	if (!g_file_get_contents(filename, &buf, &bufsz, error))
-		return NULL;
-	return g_bytes_new_take(buf, bufsz);
-}
-
 static gboolean
 cabinet_signer_set_error(gint rc, const gchar *filename, const gchar *what, GError **error)
 {
@@ -156,25 +146,16 @@ cabinet_signer_check(CabinetSigner *self,
 	       cabinet_signer_check_time(pair.crt, certificate_fn, error);
 }
 
-/**
- * cabinet_signer_new:
- * @certificate_fn: an X.509 certificate that hosts trust, as PEM
- * @key_fn: its private key, as PEM
- * @error: (nullable): optional return location for an error
- *
- * Reads a certificate and its key, and checks that fwupd would take what they sign.
- *
- * Returns: (transfer full): a #CabinetSigner
- **/
+/* fails if fwupd would not take what they sign */
 CabinetSigner *
 cabinet_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **error)
 {
 	g_autoptr(CabinetSigner) self = g_new0(CabinetSigner, 1);
 
-	self->certificate = cabinet_signer_read(certificate_fn, error);
+	self->certificate = fu_bytes_get_contents(certificate_fn, error);
 	if (self->certificate == NULL)
 		return NULL;
-	self->key = cabinet_signer_read(key_fn, error);
+	self->key = fu_bytes_get_contents(key_fn, error);
 	if (self->key == NULL)
 		return NULL;
 	if (!cabinet_signer_check(self, certificate_fn, key_fn, error))
@@ -182,18 +163,7 @@ cabinet_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **er
 	return g_steal_pointer(&self);
 }
 
-/**
- * cabinet_signer_sign:
- * @self: a #CabinetSigner
- * @jcat_file: where the signatures go
- * @id: the name of the file that is signed
- * @blob: its contents
- * @error: (nullable): optional return location for an error
- *
- * Signs a file: fwupd wants both a checksum and a PKCS#7 signature.
- *
- * Returns: %TRUE for success
- **/
+/* fwupd wants both a checksum and a PKCS#7 signature */
 gboolean
 cabinet_signer_sign(const CabinetSigner *self,
 		    JcatFile *jcat_file,
@@ -231,17 +201,7 @@ cabinet_signer_sign(const CabinetSigner *self,
 	return TRUE;
 }
 
-/**
- * cabinet_signer_has_signed:
- * @self: a #CabinetSigner
- * @jcat: the contents of a jcat file
- * @id: the name of the file that is signed
- * @blob: its contents
- *
- * Checks what was signed before, as hosts do.
- *
- * Returns: %TRUE if hosts that trust this signer would take it
- **/
+/* would hosts that trust this signer take what is in the jcat file? */
 gboolean
 cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
 {
@@ -268,15 +228,6 @@ cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *
 	return results != NULL;
 }
 
-/**
- * cabinet_signer_export:
- * @jcat_file: with all signatures
- * @error: (nullable): optional return location for an error
- *
- * Gets what goes into a file.
- *
- * Returns: (transfer full): the contents of a jcat file
- **/
 GBytes *
 cabinet_signer_export(JcatFile *jcat_file, GError **error)
 {

@@ -10,16 +10,10 @@
 
 #include <jcat.h>
 
-/**
- * CabinetSigner:
- * @certificate: as PEM
- * @key: as PEM
- *
- * Whoever vouches for what is published.
- **/
+/* whoever vouches for what is published */
 typedef struct {
-	GBytes *certificate;
-	GBytes *key;
+	GBytes *certificate; /* PEM */
+	GBytes *key;	     /* PEM */
 } CabinetSigner;
 
 CabinetSigner *

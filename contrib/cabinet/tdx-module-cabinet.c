@@ -21,43 +21,6 @@
 
 #define CABINET_PROGRESS_WIDTH 30 /* characters */
 
-typedef struct {
-	gchar *map_fn;
-	gchar *header_version;
-	gchar *release_version;
-	gchar *urgency;
-	gchar *description;
-	gchar *fwupd_version;
-	gchar **issues;
-	gchar **quirks;
-	gchar *certificate_fn;
-	gchar *key_fn;
-	gchar *output;
-	gchar *base_uri;
-	gboolean strict;
-	gboolean json;
-	gboolean version;
-} ToolOptions;
-
-static void
-tool_options_clear(ToolOptions *self)
-{
-	g_free(self->map_fn);
-	g_free(self->header_version);
-	g_free(self->release_version);
-	g_free(self->urgency);
-	g_free(self->description);
-	g_free(self->fwupd_version);
-	g_strfreev(self->issues);
-	g_strfreev(self->quirks);
-	g_free(self->certificate_fn);
-	g_free(self->key_fn);
-	g_free(self->output);
-	g_free(self->base_uri);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ToolOptions, tool_options_clear)
-
 /* one published release, for the report at the end */
 typedef struct {
 	const CabinetRelease *release;
@@ -91,9 +54,8 @@ tool_add_result(GPtrArray *results,
  */
 
 static void
-tool_show_progress(guint done, guint total, const gchar *name, gpointer user_data)
+tool_show_progress(const CabinetOptions *options, guint done, guint total, const gchar *name)
 {
-	const ToolOptions *options = user_data;
 	guint filled = total > 0 ? done * CABINET_PROGRESS_WIDTH / total : CABINET_PROGRESS_WIDTH;
 	g_autofree gchar *basename = g_path_get_basename(name);
 	g_autofree gchar *bar = g_strnfill(CABINET_PROGRESS_WIDTH, ' ');
@@ -105,7 +67,7 @@ tool_show_progress(guint done, guint total, const gchar *name, gpointer user_dat
 }
 
 static void
-tool_hide_progress(const ToolOptions *options)
+tool_hide_progress(const CabinetOptions *options)
 {
 	if (!options->json && isatty(STDERR_FILENO))
 		g_printerr("\r\033[K");
@@ -227,7 +189,7 @@ tool_print_text(const CabinetCatalog *catalog, GPtrArray *results, gboolean chan
 }
 
 static void
-tool_print(const ToolOptions *options,
+tool_print(const CabinetOptions *options,
 	   const CabinetCatalog *catalog,
 	   GPtrArray *results,
 	   gboolean changed)
@@ -240,7 +202,7 @@ tool_print(const ToolOptions *options,
 }
 
 static void
-tool_print_error(const ToolOptions *options, const GError *error)
+tool_print_error(const CabinetOptions *options, const GError *error)
 {
 	g_autoptr(JsonBuilder) builder = NULL;
 
@@ -265,60 +227,11 @@ tool_print_error(const ToolOptions *options, const GError *error)
  * what is to be published
  */
 
-static gboolean
-tool_parse_header_version(const gchar *text, FuTdxBlobVersion *blob_version, GError **error)
-{
-	guint64 value = 0;
-
-	if (fu_strtoull(text, &value, 0, G_MAXUINT16, FU_INTEGER_BASE_AUTO, NULL) &&
-	    (value == FU_TDX_BLOB_VERSION_V1 || value == FU_TDX_BLOB_VERSION_V2)) {
-		*blob_version = value;
-		return TRUE;
-	}
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_DATA,
-		    "the header version is '%s', expected 0x200 or 0x100",
-		    text);
-	return FALSE;
-}
-
-static CabinetQuirks *
-tool_load_quirks(const ToolOptions *options, GError **error)
-{
-	g_autoptr(CabinetQuirks) quirks = cabinet_quirks_new();
-
-	if (options->quirks == NULL) {
-		if (!cabinet_quirks_load_installed(quirks, error))
-			return NULL;
-		return g_steal_pointer(&quirks);
-	}
-	for (guint i = 0; options->quirks[i] != NULL; i++) {
-		if (!cabinet_quirks_load(quirks, options->quirks[i], error))
-			return NULL;
-	}
-	return g_steal_pointer(&quirks);
-}
-
 static CabinetCatalog *
-tool_load_catalog(const ToolOptions *options, gchar **sources, GError **error)
+tool_load_catalog(const CabinetOptions *options, gchar **sources, GError **error)
 {
-	CabinetCatalogOptions catalog_options = {.map_fn = options->map_fn,
-						 .release_version = options->release_version,
-						 .strict = options->strict,
-						 .progress = tool_show_progress,
-						 .user_data = (gpointer)options};
-	g_autoptr(CabinetCatalog) catalog = NULL;
-	g_autoptr(CabinetQuirks) quirks = NULL;
+	g_autoptr(CabinetCatalog) catalog = cabinet_catalog_load(sources, options, error);
 
-	if (!tool_parse_header_version(options->header_version,
-				       &catalog_options.blob_version,
-				       error))
-		return NULL;
-	quirks = tool_load_quirks(options, error);
-	if (quirks == NULL)
-		return NULL;
-	catalog = cabinet_catalog_load(sources, quirks, &catalog_options, error);
 	if (catalog == NULL)
 		return NULL;
 	if (catalog->releases->len == 0) {
@@ -336,53 +249,25 @@ tool_load_catalog(const ToolOptions *options, gchar **sources, GError **error)
 	return g_steal_pointer(&catalog);
 }
 
-static gboolean
-tool_load_signer(const ToolOptions *options, CabinetSigner **signer, GError **error)
-{
-	if (options->certificate_fn == NULL && options->key_fn == NULL)
-		return TRUE;
-	if (options->certificate_fn == NULL || options->key_fn == NULL) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "to sign takes both --certificate and --key");
-		return FALSE;
-	}
-	*signer = cabinet_signer_new(options->certificate_fn, options->key_fn, error);
-	return *signer != NULL;
-}
-
-static void
-tool_get_metainfo_options(const ToolOptions *options, CabinetMetainfoOptions *metainfo_options)
-{
-	metainfo_options->strict = options->strict;
-	metainfo_options->urgency = options->urgency;
-	metainfo_options->fwupd_version = options->fwupd_version;
-	metainfo_options->description = options->description;
-	metainfo_options->issues = options->issues;
-}
-
 /*
  * build
  */
 
 static gboolean
-tool_build_one(const ToolOptions *options,
+tool_build_one(const CabinetOptions *options,
 	       CabinetOutput *output,
 	       const CabinetRelease *release,
 	       const CabinetSigner *signer,
 	       GPtrArray *results,
 	       GError **error)
 {
-	CabinetMetainfoOptions metainfo_options = {0};
 	g_autofree gchar *filename = NULL;
 	g_autofree gchar *name = g_strdup_printf("tdx-module-%s.cab", release->version);
 	g_autofree gchar *sha256 = NULL;
 	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(CabinetArchive) cabinet = NULL;
 
-	tool_get_metainfo_options(options, &metainfo_options);
-	cabinet = cabinet_archive_new(release, &metainfo_options, error);
+	cabinet = cabinet_archive_new(release, options, error);
 	if (cabinet == NULL)
 		return FALSE;
 	blob = cabinet_archive_write(cabinet, signer, error);
@@ -395,7 +280,7 @@ tool_build_one(const ToolOptions *options,
 }
 
 static gboolean
-tool_build(const ToolOptions *options, gchar **args, GError **error)
+tool_build(const CabinetOptions *options, gchar **args, GError **error)
 {
 	g_autoptr(GPtrArray) results =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)tool_result_free);
@@ -403,8 +288,11 @@ tool_build(const ToolOptions *options, gchar **args, GError **error)
 	g_autoptr(CabinetOutput) output = NULL;
 	g_autoptr(CabinetSigner) signer = NULL;
 
-	if (!tool_load_signer(options, &signer, error))
-		return FALSE;
+	if (options->key_fn != NULL) {
+		signer = cabinet_signer_new(options->certificate_fn, options->key_fn, error);
+		if (signer == NULL)
+			return FALSE;
+	}
 	catalog = tool_load_catalog(options, args, error);
 	if (catalog == NULL)
 		return FALSE;
@@ -413,7 +301,7 @@ tool_build(const ToolOptions *options, gchar **args, GError **error)
 		return FALSE;
 	for (guint i = 0; i < catalog->releases->len; i++) {
 		CabinetRelease *release = g_ptr_array_index(catalog->releases, i);
-		tool_show_progress(i, catalog->releases->len, release->source, (gpointer)options);
+		tool_show_progress(options, i, catalog->releases->len, release->source);
 		if (!tool_build_one(options, output, release, signer, results, error))
 			return FALSE;
 	}
@@ -428,12 +316,11 @@ tool_build(const ToolOptions *options, gchar **args, GError **error)
  */
 
 static gboolean
-tool_mirror_publish(const ToolOptions *options,
+tool_mirror_publish(const CabinetOptions *options,
 		    CabinetMirror *mirror,
 		    const CabinetCatalog *catalog,
 		    GError **error)
 {
-	CabinetMetainfoOptions metainfo_options = {0};
 	gboolean changed = FALSE;
 	g_autoptr(GPtrArray) entries =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_mirror_entry_free);
@@ -443,13 +330,12 @@ tool_mirror_publish(const ToolOptions *options,
 
 	if (output == NULL)
 		return FALSE;
-	tool_get_metainfo_options(options, &metainfo_options);
 	for (guint i = 0; i < catalog->releases->len; i++) {
 		CabinetRelease *release = g_ptr_array_index(catalog->releases, i);
 		CabinetMirrorEntry *entry;
 
-		tool_show_progress(i, catalog->releases->len, release->source, (gpointer)options);
-		entry = cabinet_mirror_add(mirror, output, release, &metainfo_options, error);
+		tool_show_progress(options, i, catalog->releases->len, release->source);
+		entry = cabinet_mirror_add(mirror, output, release, options, error);
 		if (entry == NULL)
 			return FALSE;
 		g_ptr_array_add(entries, entry);
@@ -465,21 +351,22 @@ tool_mirror_publish(const ToolOptions *options,
 }
 
 static gboolean
-tool_mirror(const ToolOptions *options, gchar **args, GError **error)
+tool_mirror(const CabinetOptions *options, gchar **args, GError **error)
 {
 	g_autoptr(CabinetCatalog) catalog = NULL;
 	g_autoptr(CabinetMirror) mirror = NULL;
 	g_autoptr(CabinetSigner) signer = NULL;
 
-	if (!tool_load_signer(options, &signer, error))
-		return FALSE;
-	if (signer == NULL) {
+	if (options->key_fn == NULL) {
 		g_set_error_literal(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_INVALID_DATA,
 				    "a mirror has to be signed, so give --certificate and --key");
 		return FALSE;
 	}
+	signer = cabinet_signer_new(options->certificate_fn, options->key_fn, error);
+	if (signer == NULL)
+		return FALSE;
 	catalog = tool_load_catalog(options, args + 1, error);
 	if (catalog == NULL)
 		return FALSE;
@@ -494,158 +381,9 @@ tool_mirror(const ToolOptions *options, gchar **args, GError **error)
  */
 
 static gboolean
-tool_parse_options(ToolOptions *options, gint *argc, gchar ***argv, GError **error)
+tool_run(CabinetOptions *options, gchar **args, guint n_args, GError **error)
 {
-	const GOptionEntry entries[] = {
-	    {"map",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME,
-	     &options->map_fn,
-	     "Compatibility map (mapping_file.json of the checkout)",
-	     "FILE"},
-	    {"strict",
-	     0,
-	     0,
-	     G_OPTION_ARG_NONE,
-	     &options->strict,
-	     "Only for the running versions in strict_compat_versions",
-	     NULL},
-	    {"header-version",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING,
-	     &options->header_version,
-	     "Header of the images, 0x200 or 0x100 (0x200)",
-	     "VERSION"},
-	    {"release-version",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING,
-	     &options->release_version,
-	     "Version of a single image, if its name does not tell",
-	     "VERSION"},
-	    {"urgency",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING,
-	     &options->urgency,
-	     "low, medium, high or critical (medium)",
-	     "URGENCY"},
-	    {"description",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING,
-	     &options->description,
-	     "What is new",
-	     "TEXT"},
-	    {"issue",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING_ARRAY,
-	     &options->issues,
-	     "Fixed security issue; can be repeated",
-	     "CVE"},
-	    {"fwupd-version",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING,
-	     &options->fwupd_version,
-	     "Oldest fwupd that may install it (2.0.20)",
-	     "VERSION"},
-	    {"quirks",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME_ARRAY,
-	     &options->quirks,
-	     "Quirk file with the keys that hosts trust, instead of the installed ones; can be "
-	     "repeated",
-	     "FILE"},
-	    {"certificate",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME,
-	     &options->certificate_fn,
-	     "Certificate to sign with, PEM",
-	     "FILE"},
-	    {"key", 0, 0, G_OPTION_ARG_FILENAME, &options->key_fn, "Its private key, PEM", "FILE"},
-	    {"output",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME,
-	     &options->output,
-	     "build: folder for the cabinets (the current one)",
-	     "DIR"},
-	    {"base-uri",
-	     0,
-	     0,
-	     G_OPTION_ARG_STRING,
-	     &options->base_uri,
-	     "mirror: where hosts see DIR/current, e.g. https://example.com/tdx/current",
-	     "URI"},
-	    {"json", 0, 0, G_OPTION_ARG_NONE, &options->json, "Print the result as JSON", NULL},
-	    {"version",
-	     0,
-	     0,
-	     G_OPTION_ARG_NONE,
-	     &options->version,
-	     "Print the version of this program",
-	     NULL},
-	    {NULL},
-	};
-	g_autoptr(GOptionContext) context =
-	    g_option_context_new("build SOURCE... | mirror DIR SOURCE...");
-
-	g_option_context_set_summary(
-	    context,
-	    "Makes cabinets for LVFS, or a signed mirror, of TDX module "
-	    "images.\nSOURCE is an image, or a checkout of Intel's repository.");
-	g_option_context_add_main_entries(context, entries, NULL);
-	return g_option_context_parse(context, argc, argv, error);
-}
-
-static void
-tool_set_default(gchar **option, const gchar *value)
-{
-	if (*option == NULL)
-		*option = g_strdup(value);
-}
-
-static gboolean
-tool_normalize_base_uri(ToolOptions *options, GError **error)
-{
-	if (options->base_uri == NULL)
-		return TRUE;
-	while (g_str_has_suffix(options->base_uri, "/"))
-		options->base_uri[strlen(options->base_uri) - 1] = '\0';
-	if (g_regex_match_simple("^(https?|file)://[^\\s]+$", options->base_uri, 0, 0))
-		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_DATA,
-		    "the base URI is '%s', expected one such as https://example.com/tdx/current",
-		    options->base_uri);
-	return FALSE;
-}
-
-static gboolean
-tool_check_options(ToolOptions *options, GError **error)
-{
-	CabinetMetainfoOptions metainfo_options = {0};
-
-	tool_set_default(&options->header_version, "0x200");
-	tool_set_default(&options->urgency, "medium");
-	tool_set_default(&options->fwupd_version, "2.0.20");
-	tool_set_default(&options->output, ".");
-	tool_get_metainfo_options(options, &metainfo_options);
-	return cabinet_metainfo_check_options(&metainfo_options, error) &&
-	       tool_normalize_base_uri(options, error);
-}
-
-static gboolean
-tool_run(ToolOptions *options, gchar **args, guint n_args, GError **error)
-{
-	if (!tool_check_options(options, error))
+	if (!cabinet_options_check(options, error))
 		return FALSE;
 	if (n_args >= 3 && g_strcmp0(args[1], "build") == 0)
 		return tool_build(options, args + 2, error);
@@ -663,11 +401,11 @@ tool_run(ToolOptions *options, gchar **args, guint n_args, GError **error)
 int
 main(int argc, char **argv)
 {
-	g_auto(ToolOptions) options = {0};
+	g_auto(CabinetOptions) options = {.progress = tool_show_progress};
 	g_autoptr(GError) error = NULL;
 
 	setlocale(LC_ALL, "");
-	if (!tool_parse_options(&options, &argc, &argv, &error)) {
+	if (!cabinet_options_parse(&options, &argc, &argv, &error)) {
 		tool_print_error(&options, error);
 		return EXIT_FAILURE;
 	}
