@@ -63,10 +63,7 @@ cabinet_release_check_preflight(CabinetRelease *self, GPtrArray *signers, GError
 	reasons_version = fu_tdx_preflight_check_version(&host, self->sigstruct, self->version);
 	if (!fu_tdx_preflight_to_error(reasons_version, error))
 		return FALSE;
-	return tdx_released_check(self->version,
-				  fu_tdx_sigstruct_firmware_get_seamsvn(self->sigstruct),
-				  self->mrseam,
-				  error);
+	return tdx_released_check(self->version, self->svn, self->mrseam, error);
 }
 
 /* the sigstruct has it as BCD */
@@ -74,9 +71,9 @@ static gboolean
 cabinet_release_ensure_date(CabinetRelease *self, GError **error)
 {
 	guint64 number = 0;
-	g_autofree gchar *str = NULL;
+	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(self->sigstruct);
+	g_autofree gchar *str = g_strdup_printf("%08x", fu_struct_tdx_sigstruct_get_date(st));
 
-	str = g_strdup_printf("%08x", fu_tdx_sigstruct_firmware_get_date(self->sigstruct));
 	if (!fu_strtoull(str, &number, 0, 99999999, FU_INTEGER_BASE_10, NULL) ||
 	    !g_date_valid_dmy(number % 100, number / 100 % 100, number / 10000)) {
 		g_set_error(error,
@@ -91,20 +88,16 @@ cabinet_release_ensure_date(CabinetRelease *self, GError **error)
 }
 
 /* several steppings of a CPU are one instance ID */
-static gboolean
-cabinet_release_ensure_signatures(CabinetRelease *self, GError **error)
+static void
+cabinet_release_ensure_signatures(CabinetRelease *self)
 {
-	g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(self->sigstruct);
-	g_auto(GStrv) split = g_strsplit(cpus, ",", -1);
+	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(self->sigstruct);
 
-	for (guint i = 0; split[i] != NULL; i++) {
-		guint64 value = 0;
-		guint32 signature;
+	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(st); i++) {
+		guint32 signature =
+		    fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & FU_TDX_CPU_MASK;
 		gboolean found = FALSE;
 
-		if (!fu_strtoull(split[i], &value, 1, G_MAXUINT32, FU_INTEGER_BASE_16, error))
-			return FALSE;
-		signature = value & FU_TDX_CPU_MASK;
 		for (guint j = 0; j < self->signatures->len; j++) {
 			if (g_array_index(self->signatures, guint32, j) == signature)
 				found = TRUE;
@@ -112,14 +105,6 @@ cabinet_release_ensure_signatures(CabinetRelease *self, GError **error)
 		if (!found)
 			g_array_append_val(self->signatures, signature);
 	}
-	if (self->signatures->len == 0) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "the sigstruct lists no CPUs, so no host can be offered it");
-		return FALSE;
-	}
-	return TRUE;
 }
 
 /* would a host with this P-SEAMLDR take the image? */
@@ -180,10 +165,12 @@ cabinet_release_parse(CabinetRelease *self,
 	if (self->sigstruct == NULL)
 		return FALSE;
 	self->mrseam = fu_tdx_sigstruct_firmware_get_mrseam(self->sigstruct);
+	self->svn = fu_struct_tdx_sigstruct_get_seamsvn(
+	    fu_tdx_sigstruct_firmware_get_struct(self->sigstruct));
 	if (!cabinet_release_check_preflight(self, signers, error) ||
-	    !cabinet_release_ensure_date(self, error) ||
-	    !cabinet_release_ensure_signatures(self, error))
+	    !cabinet_release_ensure_date(self, error))
 		return FALSE;
+	cabinet_release_ensure_signatures(self);
 	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware),
 					      options->blob_version);
 	self->payload = fu_firmware_write(firmware, error);
@@ -220,8 +207,10 @@ cabinet_release_load(const gchar *filename,
 gchar *
 cabinet_release_get_svn_str(const CabinetRelease *self)
 {
-	guint16 svn = fu_tdx_sigstruct_firmware_get_seamsvn(self->sigstruct);
-	return g_strdup_printf("%u.%u (0x%04x)", (guint)svn >> 8, (guint)svn & 0xFF, svn);
+	return g_strdup_printf("%u.%u (0x%04x)",
+			       (guint)self->svn >> 8,
+			       (guint)self->svn & 0xFF,
+			       self->svn);
 }
 
 /* the newest first, for g_ptr_array_sort() */

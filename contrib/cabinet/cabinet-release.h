@@ -16,7 +16,8 @@ typedef struct {
 	gchar *source;	/* file that the image came from */
 	const CabinetMapRelease *map;
 	FuTdxSigstructFirmware *sigstruct;
-	GBytes *payload;     /* the image with the wanted header */
+	GBytes *payload; /* the image with the wanted header */
+	guint16 svn;
 	gchar *date;	     /* when it was signed, e.g. `2025-02-19` */
 	gchar *mrseam;	     /* 96 hexadecimal digits */
 	GArray *signatures;  /* (element-type guint32): CPUID.1.EAX, stepping masked */

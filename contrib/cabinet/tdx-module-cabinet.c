@@ -94,8 +94,7 @@ static void
 tool_json_add_result(JsonBuilder *builder, const ToolResult *result)
 {
 	const CabinetRelease *release = result->release;
-	g_autofree gchar *svn =
-	    g_strdup_printf("0x%04x", fu_tdx_sigstruct_firmware_get_seamsvn(release->sigstruct));
+	g_autofree gchar *svn = g_strdup_printf("0x%04x", release->svn);
 
 	json_builder_begin_object(builder);
 	tool_json_add_string(builder, "Version", release->version);

@@ -15,7 +15,7 @@ BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
 PUBLISHER = BUILD / "contrib/cabinet/tdx-module-cabinet"
 QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"
 PAGE = 4096
-TEST_KEY = SOURCE / "plugins/tdx-module/tests/tdx-module-test-signer.pem"
+TEST_KEY = BUILD / "data/tests/test-signer.pem"
 METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
 <component type="firmware">
   <id>com.intel.tdx-module.series{series_id}.firmware</id>

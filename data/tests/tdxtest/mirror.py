@@ -29,9 +29,9 @@ from tdxtest.images import (
     signer_of,
     write_quirk,
 )
+from tdxtest.release_oracle import SVNS
 
 METADATA = "firmware.xml.zst"
-SVNS = {"1.5.09": "0x0108", "1.5.13": "0x010a", "1.5.16": "0x010b"}
 
 
 @dataclass
@@ -135,7 +135,7 @@ class Checkout:
         return self.folder / f"joined_files/TDX_1.5/tdx_module_{version}.blob"
 
     def add(self, version: str, *options: str, key: Path = TEST_KEY) -> Path:
-        options = (f"--version={version}", f"--svn={SVNS[version]}", *options)
+        options = (f"--version={version}", f"--svn={SVNS[version]:#x}", *options)
         return make_image(self.path(version), *options, key=key)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which releases a host may be offered: Intel's map and the CPU tables, and nothing else.
+"""Which releases a host may be offered: Intel's map, the CPU tables and the SVNs, and nothing else.
 
 This is what the published metadata is measured against, so it knows nothing about GUIDs,
 requirements or cabinets, and must never share code with what makes them.
@@ -14,6 +14,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 STEPPING = 0xF
 SIGSTRUCT = 0x1000
+SEAMSVN = SIGSTRUCT + 948
 CPUID_TABLE = SIGSTRUCT + 1024
 
 
@@ -21,6 +22,7 @@ class Release(NamedTuple):
     """One TDX module, with the facts that decide about it."""
 
     version: str
+    svn: int
     minimum: str  # min_module_version_for_td_preserving
     loaders: Tuple[str, ...]  # min_seamldr_versions, one of which is enough
     strict: Tuple[str, ...]  # strict_compat_versions
@@ -41,24 +43,26 @@ LOADER_15 = ("1.5.00",)
 LOADER_20 = ("2.0.00",)
 LOADER_ANY = ("1.5.00", "2.0.00")
 
-# mapping_file.json. The CPUs of 1.5.01 to 1.5.16 and of 2.0.02 to 2.0.08 are those of Intel's
-# images. The images of the others were not at hand: they are taken to be for the CPUs of the newest
-# one that was, except that Sierra Forest has a loader of the 2.0 series, and the others for which
-# there are 1.5 modules have one of the 1.5 series (1.5.01 shows that: it has no Sierra Forest, and
-# no loader of the 2.0 series). So 1.5.24 is not for Sierra Forest, and 1.5.25 only for that.
+# mapping_file.json, and the SVNs that Intel has published with each release. The CPUs of 1.5.01 to
+# 1.5.16 and of 2.0.02 to 2.0.08 are those of Intel's images. The images of the others were not at
+# hand: they are taken to be for the CPUs of the newest one that was, except that Sierra Forest has
+# a loader of the 2.0 series, and the others for which there are 1.5 modules have one of the 1.5
+# series (1.5.01 shows that: it has no Sierra Forest, and no loader of the 2.0 series). So 1.5.24 is
+# not for Sierra Forest, and 1.5.25 only for that.
 INTEL = (
-    Release("1.5.01", "1.5.01", LOADER_15, (), (SPR, EMR)),
-    Release("1.5.05", "1.5.01", LOADER_ANY, ("1.5.01",), (SPR, EMR, SRF)),
-    Release("1.5.06", "1.5.01", LOADER_ANY, (), (SPR, EMR, SRF)),
-    Release("1.5.08", "1.5.01", LOADER_ANY, ("1.5.06",), (SPR, EMR, SRF)),
-    Release("1.5.09", "1.5.01", LOADER_ANY, (), (SPR, EMR, SRF)),
-    Release("1.5.13", "1.5.01", LOADER_ANY, ("1.5.06", "1.5.08"), (SPR, EMR, SRF)),
-    Release("1.5.16", "1.5.01", LOADER_ANY, (), (SPR, EMR, SRF)),
-    Release("1.5.20", "1.5.01", LOADER_ANY, ("1.5.16",), (SPR, EMR, SRF)),
-    Release("1.5.24", "1.5.01", LOADER_15, ("1.5.16", "1.5.20"), (SPR, EMR)),
-    Release("1.5.25", "1.5.01", LOADER_20, ("1.5.16", "1.5.20", "1.5.24"), (SRF,)),
+    Release("1.5.01", 0x0104, "1.5.01", LOADER_15, (), (SPR, EMR)),
+    Release("1.5.05", 0x0105, "1.5.01", LOADER_ANY, ("1.5.01",), (SPR, EMR, SRF)),
+    Release("1.5.06", 0x0106, "1.5.01", LOADER_ANY, (), (SPR, EMR, SRF)),
+    Release("1.5.08", 0x0107, "1.5.01", LOADER_ANY, ("1.5.06",), (SPR, EMR, SRF)),
+    Release("1.5.09", 0x0108, "1.5.01", LOADER_ANY, (), (SPR, EMR, SRF)),
+    Release("1.5.13", 0x010A, "1.5.01", LOADER_ANY, ("1.5.06", "1.5.08"), (SPR, EMR, SRF)),
+    Release("1.5.16", 0x010B, "1.5.01", LOADER_ANY, (), (SPR, EMR, SRF)),
+    Release("1.5.20", 0x010C, "1.5.01", LOADER_ANY, ("1.5.16",), (SPR, EMR, SRF)),
+    Release("1.5.24", 0x010D, "1.5.01", LOADER_15, ("1.5.16", "1.5.20"), (SPR, EMR)),
+    Release("1.5.25", 0x010D, "1.5.01", LOADER_20, ("1.5.16", "1.5.20", "1.5.24"), (SRF,)),
     Release(
         "1.5.28",
+        0x010E,
         "1.5.01",
         LOADER_ANY,
         ("1.5.16", "1.5.20", "1.5.24", "1.5.25"),
@@ -66,20 +70,26 @@ INTEL = (
     ),
     Release(
         "1.5.34",
+        0x010F,
         "1.5.01",
         LOADER_ANY,
         ("1.5.16", "1.5.20", "1.5.24", "1.5.25", "1.5.28"),
         (SPR, EMR, SRF),
     ),
-    Release("2.0.02", "2.0.02", LOADER_20, (), (GNR,)),
-    Release("2.0.04", "2.0.04", LOADER_20, (), (GNR, GNR_D)),
-    Release("2.0.05", "2.0.04", LOADER_20, ("2.0.04",), (GNR, GNR_D)),
-    Release("2.0.08", "2.0.04", LOADER_20, (), (GNR, GNR_D)),
-    Release("2.0.12", "2.0.04", LOADER_20, ("2.0.08",), (GNR, GNR_D)),
-    Release("2.0.14", "2.0.04", LOADER_20, ("2.0.08", "2.0.12"), (GNR, GNR_D)),
-    Release("2.0.16", "2.0.04", LOADER_20, ("2.0.08", "2.0.12", "2.0.14"), (GNR, GNR_D)),
+    Release("2.0.02", 0x0303, "2.0.02", LOADER_20, (), (GNR,)),
+    Release("2.0.04", 0x0304, "2.0.04", LOADER_20, (), (GNR, GNR_D)),
+    Release("2.0.05", 0x0304, "2.0.04", LOADER_20, ("2.0.04",), (GNR, GNR_D)),
+    Release("2.0.08", 0x0305, "2.0.04", LOADER_20, (), (GNR, GNR_D)),
+    Release("2.0.12", 0x0306, "2.0.04", LOADER_20, ("2.0.08",), (GNR, GNR_D)),
+    Release("2.0.14", 0x0307, "2.0.04", LOADER_20, ("2.0.08", "2.0.12"), (GNR, GNR_D)),
+    Release("2.0.16", 0x0308, "2.0.04", LOADER_20, ("2.0.08", "2.0.12", "2.0.14"), (GNR, GNR_D)),
     Release(
-        "2.0.18", "2.0.04", LOADER_20, ("2.0.08", "2.0.12", "2.0.14", "2.0.16"), (GNR, GNR_D)
+        "2.0.18",
+        0x0309,
+        "2.0.04",
+        LOADER_20,
+        ("2.0.08", "2.0.12", "2.0.14", "2.0.16"),
+        (GNR, GNR_D),
     ),
 )
 
@@ -107,6 +117,11 @@ def same_series_and_not_older(version: str, minimum: str) -> bool:
     return split(version)[:2] == split(minimum)[:2] and split(version)[2] >= split(minimum)[2]
 
 
+def svn_at_least(version: str) -> int:
+    """The SVN never falls within a series, so an unknown version has at least an older one's."""
+    return max((r.svn for r in INTEL if same_series_and_not_older(version, r.version)), default=0)
+
+
 def has_cpu(release: Release, host: Host) -> bool:
     return any(cpu & ~STEPPING == host.cpu & ~STEPPING for cpu in release.cpus)
 
@@ -125,11 +140,16 @@ def is_newer(release: Release, host: Host) -> bool:
     return split(release.version) > split(host.running)
 
 
+def has_svn(release: Release, host: Host) -> bool:
+    """Otherwise the P-SEAMLDR refuses it, and the running module is lost."""
+    return release.svn >= svn_at_least(host.running)
+
+
 def is_strict(release: Release, host: Host) -> bool:
     return host.running in release.strict
 
 
-RULES = (has_cpu, has_minimum, has_loader, is_newer)
+RULES = (has_cpu, has_minimum, has_loader, is_newer, has_svn)
 RULES_STRICT = (*RULES, is_strict)
 
 
@@ -143,6 +163,9 @@ def offered(releases: Tuple[Release, ...], strict: bool, host: Host) -> List[str
     """The newest is the first, and that is the one to take."""
     good = [r.version for r in releases if not unmet(r, strict, host)]
     return sorted(good, key=split, reverse=True)
+
+
+SVNS = {release.version: release.svn for release in INTEL}
 
 
 def to_map(releases: Tuple[Release, ...]) -> dict:
@@ -166,6 +189,10 @@ def read_map(path: Path) -> dict:
     for release in releases:
         release.pop("tdx_feature0", None)
     return {"tdx_module_releases": releases}
+
+
+def read_svn(image: Path) -> int:
+    return struct.unpack_from("<H", image.read_bytes(), SEAMSVN)[0]
 
 
 def read_cpus(image: Path) -> Tuple[int, ...]:
