@@ -34,9 +34,15 @@ cabinet_requires_append_minimum(GString *str, guint64 minimum)
 		g_string_append(str, "$)");
 	}
 	for (gsize i = 0; i < len; i++) {
-		if (digits[i] == '0')
+		gchar lowest = i == 0 && len > 1 ? '1' : '0';
+		if (digits[i] == lowest)
 			continue;
-		g_string_append_printf(str, "(?!0*%.*s[0-%c]", (gint)i, digits, digits[i] - 1);
+		g_string_append_printf(str,
+				       "(?!0*%.*s[%c-%c]",
+				       (gint)i,
+				       digits,
+				       lowest,
+				       digits[i] - 1);
 		for (gsize j = i + 1; j < len; j++)
 			g_string_append(str, "\\d");
 		g_string_append(str, "$)");
