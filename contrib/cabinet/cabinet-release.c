@@ -95,7 +95,7 @@ cabinet_release_ensure_signatures(CabinetRelease *self)
 
 	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(st); i++) {
 		guint32 signature =
-		    fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & FU_TDX_CPU_MASK;
+		    fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & ~0xFu;
 		gboolean found = FALSE;
 
 		for (guint j = 0; j < self->signatures->len; j++) {
