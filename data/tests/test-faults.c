@@ -301,8 +301,15 @@ fault_attrs_func(void)
 	g_autoptr(MockFixture) fixture = mock_fixture_new(no_options);
 
 	for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
-		for (guint j = 0; j < G_N_ELEMENTS(faults); j++)
-			fault_attr_func(fixture, attrs[i].attr, attrs[i].id, faults[j]);
+		for (guint j = 0; j < G_N_ELEMENTS(faults); j++) {
+			/* as if it was not there */
+			gboolean gone = attrs[i].id == NULL && strstr(attrs[i].attr, "status") &&
+					strstr(faults[j], "ENODEV");
+			fault_attr_func(fixture,
+					attrs[i].attr,
+					gone ? "upload-missing" : attrs[i].id,
+					faults[j]);
+		}
 	}
 }
 

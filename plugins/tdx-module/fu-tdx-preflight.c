@@ -8,8 +8,7 @@
 
 #include "fu-tdx-preflight.h"
 
-/* P-SEAMLDR decides all of this too, see seamldr_install.c in its source, but when it refuses, the
- * running TDX module is already gone */
+/* P-SEAMLDR decides this too, in seamldr_install.c, but then the running TDX module is gone */
 
 /* the SVN of a running TDX module is not in sysfs, but it never falls within a series, so this also
  * is the least that later versions have */
@@ -168,7 +167,7 @@ fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 		    FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
 		    "The firmware upload is '%s' (%s), and an update needs 'idle'; wait until the "
 		    "other program has finished, or stop it",
-		    fu_fw_upload_status_to_string(host->upload_status),
+		    why != NULL ? "unknown" : fu_fw_upload_status_to_string(host->upload_status),
 		    why != NULL ? why : "another program is uploading");
 	}
 }
