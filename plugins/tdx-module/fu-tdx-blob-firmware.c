@@ -79,19 +79,19 @@ fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
 	return TRUE;
 }
 
-/* fu_sum16w() calls a function for each word, which takes half as long as SHA-384 here */
+/* two words at once, as fu_sum16w() takes half as long as SHA-384 here */
 static gboolean
 fu_tdx_blob_firmware_sum_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
 {
 	guint16 *sum = (guint16 *)user_data;
-	guint32 sum_low = 0;
-	guint32 sum_high = 0;
+	guint64 lanes = 0;
 
-	for (gsize i = 0; i < bufsz; i += 2) {
-		sum_low += buf[i];
-		sum_high += buf[i + 1];
+	for (gsize i = 0; i + sizeof(guint64) <= bufsz; i += sizeof(guint64)) {
+		guint64 tmp;
+		memcpy(&tmp, buf + i, sizeof(tmp)); /* nocheck:blocked */
+		lanes += (tmp & 0x0000FFFF0000FFFF) + ((tmp >> 16) & 0x0000FFFF0000FFFF);
 	}
-	*sum += sum_low + (sum_high << 8);
+	*sum += lanes + (lanes >> 32);
 	return TRUE;
 }
 
