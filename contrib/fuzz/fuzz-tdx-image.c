@@ -23,8 +23,9 @@
 #define FUZZ_REPAIR_CHECKSUM (1 << 3)
 #define FUZZ_REPAIR_ALL	     0x0F
 
-#define FUZZ_HEADER_SIZE   24
-#define FUZZ_OFFSET_MODULE (2 * FU_TDX_PAGE_SIZE)
+#define FUZZ_HEADER_SIZE    24
+#define FUZZ_SIGSTRUCT_SIZE FU_STRUCT_TDX_SIGSTRUCT_OFFSET_PADDING
+#define FUZZ_OFFSET_MODULE  (2 * FU_TDX_PAGE_SIZE)
 
 static gnutls_privkey_t fuzz_key = NULL;
 static GByteArray *fuzz_modulus = NULL;
@@ -61,6 +62,9 @@ static void
 fuzz_repair_seamhash(GByteArray *image)
 {
 	guint8 *sigstruct = image->data + FU_TDX_PAGE_SIZE;
+
+	/* these have to lie inside the module, too: gdt_idt_offset and fault_wrapper_offset */
+	memset(sigstruct + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_GDT_IDT_OFFSET, 0x0, 8);
 	gnutls_hash_fast(GNUTLS_DIG_SHA384,
 			 image->data + FUZZ_OFFSET_MODULE,
 			 image->len - FUZZ_OFFSET_MODULE,
@@ -92,97 +96,38 @@ fuzz_repair_checksum(GByteArray *image)
 static GByteArray *
 fuzz_make_image(const guint8 *data, gsize size)
 {
-	gsize modulesz = size - 1 - FUZZ_HEADER_SIZE - FU_STRUCT_TDX_SIGSTRUCT_SIZE;
+	gsize modulesz = size - 1 - FUZZ_HEADER_SIZE - FUZZ_SIGSTRUCT_SIZE;
 	g_autoptr(GByteArray) image = g_byte_array_new();
 
 	g_byte_array_append(image, data + 1, FUZZ_HEADER_SIZE);
 	fu_byte_array_set_size(image, FU_TDX_PAGE_SIZE, 0x0);
-	g_byte_array_append(image, data + 1 + FUZZ_HEADER_SIZE, FU_STRUCT_TDX_SIGSTRUCT_SIZE);
+	g_byte_array_append(image, data + 1 + FUZZ_HEADER_SIZE, FUZZ_SIGSTRUCT_SIZE);
 	fu_byte_array_set_size(image, FUZZ_OFFSET_MODULE, 0x0);
-	g_byte_array_append(image,
-			    data + 1 + FUZZ_HEADER_SIZE + FU_STRUCT_TDX_SIGSTRUCT_SIZE,
-			    modulesz);
+	g_byte_array_append(image, data + 1 + FUZZ_HEADER_SIZE + FUZZ_SIGSTRUCT_SIZE, modulesz);
 	fu_byte_array_align_up(image, 12, 0x0);
 	if (data[0] & FUZZ_REPAIR_SIZE)
 		fuzz_repair_size(image);
 	return g_steal_pointer(&image);
 }
 
-/* not compared in the XML: entries after the last one used */
-static gboolean
-fuzz_has_unused_cpus(const guint8 *buf)
-{
-	guint32 used = fu_memread_uint32(buf + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_CPUID_TABLE_SIZE,
-					 G_LITTLE_ENDIAN);
-	for (gsize i = used; i < FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE; i++) {
-		if (fu_memread_uint32(buf + FU_STRUCT_TDX_SIGSTRUCT_OFFSET_CPUID_TABLE + i * 4,
-				      G_LITTLE_ENDIAN) != 0x0)
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* the XML has all that there is to know */
-static void
-fuzz_check_sigstruct(FuTdxSigstructFirmware *sigstruct)
-{
-	g_autofree gchar *xml = NULL;
-	g_autoptr(FuFirmware) sigstruct2 = fu_tdx_sigstruct_firmware_new();
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GBytes) blob2 = NULL;
-	g_autoptr(GError) error = NULL;
-	g_autoptr(XbNode) n = NULL;
-	g_autoptr(XbSilo) silo = NULL;
-
-	blob = fu_firmware_write(FU_FIRMWARE(sigstruct), &error);
-	g_assert_no_error(error);
-	xml = fu_firmware_export_to_xml(FU_FIRMWARE(sigstruct),
-					FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG,
-					&error);
-	g_assert_no_error(error);
-	silo = xb_silo_new_from_xml(xml, &error);
-	g_assert_no_error(error);
-	n = xb_silo_query_first(silo, "firmware", &error);
-	g_assert_no_error(error);
-	g_assert_true(fu_firmware_build(sigstruct2, n, NULL));
-	blob2 = fu_firmware_write(sigstruct2, &error);
-	g_assert_no_error(error);
-	if (!fuzz_has_unused_cpus(g_bytes_get_data(blob, NULL)))
-		g_assert_true(g_bytes_equal(blob, blob2));
-}
-
 static void
 fuzz_check_preflight(FuTdxSigstructFirmware *sigstruct)
 {
-	g_autoptr(FuTdxHost) host = fu_tdx_host_new();
-	g_autoptr(GPtrArray) signers = g_ptr_array_new();
-	g_autoptr(GPtrArray) verdicts_image = NULL;
-	g_autoptr(GPtrArray) verdicts_version = NULL;
-	FuTdxPreflightFacts facts = {
-	    .host = host,
-	    .module_version = "1.5.06",
-	    .module_svn = 0x010b,
-	    .seamldr_version = "1.5.06",
-	    .remaining_updates = 1,
-	    .signers = signers,
+	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
+	FuTdxHost host = {
+	    .module_version = (gchar *)"1.5.06",
+	    .seamldr_version = (gchar *)"1.5.06",
+	    .cpu = 0x806F0,
 	};
+	g_autoptr(GPtrArray) reasons_image = NULL;
+	g_autoptr(GPtrArray) reasons_version = NULL;
+	g_autoptr(GPtrArray) signers = g_ptr_array_new();
 
-	g_ptr_array_add(signers, "00");
-	g_assert_true(fu_tdx_host_parse_cpuinfo(host,
-						"vendor_id\t: GenuineIntel\n"
-						"cpu family\t: 6\n"
-						"model\t\t: 143\n"
-						"stepping\t: 8\n",
-						NULL));
-	verdicts_image = fu_tdx_preflight_check_image(&facts, sigstruct);
-	g_assert_false(fu_tdx_preflight_to_error(verdicts_image, NULL));
-	verdicts_version =
-	    fu_tdx_preflight_check_version(&facts,
-					   sigstruct,
-					   fu_firmware_get_version(FU_FIRMWARE(sigstruct)),
-					   TRUE);
-	if (fu_tdx_preflight_to_error(verdicts_version, NULL))
-		return;
+	g_ptr_array_add(signers, (gpointer) "00");
+	reasons_image = fu_tdx_preflight_check_image(&host, sigstruct, signers);
+	g_assert_false(fu_tdx_preflight_to_error(reasons_image, NULL));
+	reasons_version = fu_tdx_preflight_check_version(&host, sigstruct, version);
+	g_assert_false(fu_tdx_preflight_to_error(reasons_version, NULL));
 }
 
 /* written back it is the same, also after it had the other header */
@@ -190,7 +135,7 @@ static void
 fuzz_check_write(FuTdxBlobFirmware *firmware, GBytes *image)
 {
 	FuTdxBlobVersion blob_version = fu_tdx_blob_firmware_get_blob_version(firmware);
-	g_autoptr(FuFirmware) firmware2 = fu_tdx_blob_firmware_new();
+	g_autoptr(FuFirmware) firmware2 = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
 	g_autoptr(GBytes) blob1 = NULL;
 	g_autoptr(GBytes) blob2 = NULL;
 	g_autoptr(GBytes) blob3 = NULL;
@@ -217,7 +162,7 @@ fuzz_check_write(FuTdxBlobFirmware *firmware, GBytes *image)
 static FuTdxBlobFirmware *
 fuzz_parse(GByteArray *image, FuFirmwareParseFlags flags)
 {
-	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new();
+	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
 	g_autoptr(GBytes) blob = g_bytes_new(image->data, image->len);
 	g_autoptr(GError) error = NULL;
 
@@ -239,7 +184,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GByteArray) image = NULL;
 
-	if (size < 1 + FUZZ_HEADER_SIZE + FU_STRUCT_TDX_SIGSTRUCT_SIZE)
+	if (size < 1 + FUZZ_HEADER_SIZE + FUZZ_SIGSTRUCT_SIZE)
 		return 0;
 	image = fuzz_make_image(data, size);
 	firmware = fuzz_parse(image, FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM);
@@ -250,7 +195,6 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	}
 	sigstruct = fu_tdx_blob_firmware_get_sigstruct(firmware, NULL);
 	g_assert_nonnull(sigstruct);
-	fuzz_check_sigstruct(sigstruct);
 	fuzz_check_preflight(sigstruct);
 	xml = fu_firmware_export_to_xml(FU_FIRMWARE(firmware), FU_FIRMWARE_EXPORT_FLAG_NONE, NULL);
 	g_assert_nonnull(xml);

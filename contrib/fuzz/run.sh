@@ -10,7 +10,6 @@ here=$(dirname "$self")
 cd "$here/../.."
 root=$PWD
 sdk=$root/build/sdk
-signer=$root/plugins/tdx-module/tests/tdx-module-test-signer.pem
 all_targets='tdx-blob tdx-sigstruct tdx-image tdx-text'
 
 usage()
@@ -52,8 +51,7 @@ generate()
         echo "#define PACKAGE_VERSION \"$version\""
     } >"$output/gen/config.h"
     /usr/bin/python3 -B contrib/sdk/rustgen.py --generator "$sdk/source/libfwupdplugin" \
-        --prefix Fu --output "$output/gen" plugins/tdx-module/fu-tdx-module.rs \
-        plugins/tdx-module/fu-fw-upload.rs
+        --prefix Fu --output "$output/gen" plugins/tdx-module/fu-tdx-module.rs
 
     # as in fwupd's contrib/ci/oss-fuzz.py
     for name in blob sigstruct; do
@@ -85,8 +83,7 @@ link_program()
         -isystem "$sdk/source/libfwupdplugin" \
         $(pkg-config --cflags gio-unix-2.0 gmodule-2.0 gnutls json-glib-1.0 xmlb) \
         -o "$program" "$@" "$output/gen/fu-tdx-module-struct.c" \
-        "$output/gen/fu-fw-upload-struct.c" \
-        plugins/tdx-module/fu-tdx-blob-firmware.c plugins/tdx-module/fu-tdx-common.c \
+        plugins/tdx-module/fu-fw-upload.c plugins/tdx-module/fu-tdx-blob-firmware.c \
         plugins/tdx-module/fu-tdx-host.c plugins/tdx-module/fu-tdx-preflight.c \
         plugins/tdx-module/fu-tdx-sigstruct-firmware.c \
         $ldflags -L"$sdk/lib" -Wl,-rpath,"$libdir" -lfwupdplugin -lfwupd \
@@ -119,10 +116,7 @@ build()
     done
     cc=clang cflags='' ldflags=''
     link_program "$output/gen/make-tdx-blob" data/tests/make-tdx-blob.c data/tests/tdx-signer.c
-    for name in blob sigstruct; do
-        link_program "$output/gen/generate-tdx-$name" \
-            "$output/gen/fu-fuzzer-generate-tdx-$name.c"
-    done
+    link_program "$output/gen/generate-tdx-blob" "$output/gen/fu-fuzzer-generate-tdx-blob.c"
 }
 
 # the XML of fwupd's harness, and signed images
@@ -132,14 +126,8 @@ make_seeds()
     for target in $all_targets; do
         mkdir -p "$output/seeds/$target"
     done
-    for xml in plugins/tdx-module/tests/*.builder.xml; do
-        name=$(basename "$xml" .builder.xml)
-        case $name in
-        tdx-blob*) target=tdx-blob ;;
-        *) target=tdx-sigstruct ;;
-        esac
-        "$output/gen/generate-$target" "$xml" "$output/seeds/$target/$name.bin"
-    done
+    "$output/gen/generate-tdx-blob" plugins/tdx-module/tests/tdx-blob.builder.xml \
+        "$output/seeds/tdx-blob/builder.bin"
     set -- "$output/gen/make-tdx-blob" --key "$signer"
     images=$output/seeds/tdx-blob
     "$@" --pages 1 "$images/v2.bin"
@@ -151,7 +139,6 @@ make_seeds()
     for image in "$images"/*.bin; do
         name=$(basename "$image")
         tail -c +4097 "$image" | head -c 4096 >"$output/seeds/tdx-sigstruct/$name"
-        head -c 6144 "$image" | tail -c +4097 >"$output/seeds/tdx-sigstruct/short-$name"
         {
             printf '\000'
             head -c 24 "$image"
@@ -169,15 +156,10 @@ make_seeds()
     texts=$output/seeds/tdx-text
     printf 'ivendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\nstepping\t: 8\n\n%s' \
         'bugs		: spectre_v1 seamret_invd_vmcs' >"$texts/cpuinfo"
-    printf 'c0-7,9\n/0-3,5\n' >"$texts/cpus"
-    printf 'c0-8191/0' >"$texts/cpus-all"
     printf 'msev 0\ntdx 3\n' >"$texts/misc"
     printf 'v1.5.06' >"$texts/version"
     printf 'v65535.65535.65535' >"$texts/version-max"
     printf 'b<firmware><blob_version>0x100</blob_version></firmware>' >"$texts/blob"
-    printf 's<firmware><date>20250219</date><cpus>0x806f8,0xc06f0</cpus>%s%s</firmware>' \
-        '<debug>true</debug><seamsvn>0x10b</seamsvn><version_major>2</version_major>' \
-        '<rip_offset>1</rip_offset><modulus>00ff</modulus>' >"$texts/sigstruct"
 }
 
 max_len()
@@ -301,8 +283,10 @@ output=$(realpath -m "$output")
 contrib/ci/install.sh clang libclang-rt-dev llvm
 [ "$engine" != afl ] || contrib/ci/install.sh afl++
 mkdir -p "$output/crashes" "$output/logs"
+signer=$output/gen/test-signer.pem
 generate
 build
+[ -f "$signer" ] || "$output/gen/make-tdx-blob" --make-key "$signer"
 make_seeds
 
 # the template sets this as well, but GLib has read it by then
