@@ -16,7 +16,7 @@
  * `=`, at which fwupd would split it, and needs no <client> element, which the LVFS server drops.
  */
 
-/* what the LVFS server can store */
+/* fwupd 2.1.7 and later take no more */
 #define CABINET_REQUIRES_REGEX_MAX 1024
 
 /* numbers from @minimum on, which may have zeros in front: none that has fewer digits, and none
@@ -100,7 +100,7 @@ cabinet_requires_add_regex(XbBuilderNode *requires,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_NOT_SUPPORTED,
 			    "%s makes a requirement of %zu characters, expected at most %u, as "
-			    "LVFS takes no more; correct the map: %s",
+			    "fwupd takes no more; correct the map: %s",
 			    key,
 			    strlen(regex),
 			    (guint)CABINET_REQUIRES_REGEX_MAX,

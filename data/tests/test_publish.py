@@ -304,11 +304,10 @@ class ReasonTest(PublishCase):
         self.publisher.image()
         self.publisher("--strict")
         self.assertIsNone(self.reason("--running=1.5.13"))
-        self.assertEqual(
-            self.reason("--running=1.5.09"),
-            "Not compatible with firmware version: failed predicate "
-            r"[^(?!$)(1\.5\.0*8)?(1\.5\.0*13)?$ regex 1.5.09]",
-        )
+        reason = self.reason("--running=1.5.09")
+        self.assertIn("Not compatible with firmware version: failed", reason)
+        self.assertIn(r"^(?!$)(1\.5\.0*8)?(1\.5\.0*13)?$", reason)
+        self.assertIn("1.5.09", reason)
 
 
 class RefuseTest(PublishCase):
