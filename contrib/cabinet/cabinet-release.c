@@ -94,8 +94,7 @@ cabinet_release_ensure_signatures(CabinetRelease *self)
 	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(self->sigstruct);
 
 	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(st); i++) {
-		guint32 signature =
-		    fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & ~0xFu;
+		guint32 signature = fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & ~0xFu;
 		gboolean found = FALSE;
 
 		for (guint j = 0; j < self->signatures->len; j++) {

@@ -55,7 +55,7 @@ test_cabinet_assert_update(GRegex *regex, guint update, gboolean expected)
 static void
 test_cabinet_minimum_func(void)
 {
-	const guint hard[] = {0, 9, 10, 99, 100, 101, 999, 1000, 9999, 10000, 10909, 59999, 65535};
+	const guint hard[] = {0, 10, 999, 1000, 10909, 59999, 65535};
 
 	for (guint minimum = 0; minimum < 100; minimum++) {
 		g_autoptr(GRegex) regex = test_cabinet_compile_minimum(minimum);
