@@ -2,7 +2,7 @@
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Debian 13 with one of its two versions of fwupd, in a folder. See usage() below.
+# Debian 13 with one of its two versions of fwupd, or sid, in a folder. See usage() below.
 set -eu
 here=$(realpath "$(dirname "$0")")
 mirror=$("$here/mirror.sh")
@@ -17,12 +17,13 @@ usage()
 usage: contrib/ci/chroot.sh [--plain] FLAVOUR [PACKAGE...]
        contrib/ci/chroot.sh [--plain] [--bind OUTSIDE:INSIDE]... FLAVOUR [PACKAGE...] -- COMMAND...
 
-Makes a Debian 13 with fwupd, all that is needed to build the plugin, and the PACKAGEs, and prints
+Makes a Debian with fwupd, all that is needed to build the plugin, and the PACKAGEs, and prints
 the name of its folder. That is kept for the next time, so do not change anything in it. With
 COMMAND nothing is printed: COMMAND runs there as root, and what it writes outside of the folders
 INSIDE is gone afterwards.
 
-  FLAVOUR                 2.0.20 (Debian 13) or 2.1.7 (Debian 13 backports)
+  FLAVOUR                 2.0.20 (Debian 13), 2.1.7 (Debian 13 backports), or sid as it was when
+                          this was first asked for it
   --plain                 without what is needed to build the plugin
   --bind OUTSIDE:INSIDE   a folder that COMMAND shares with the outside
 
@@ -59,9 +60,16 @@ make_root()
 {
     mkdir -p "$cache/debs"
     export cache
+    # the lists of sid are valid for a week only, and a mirror may be older
+    valid=true
+    case $suite in
+    sid) valid=false && set -- "$@" sid "deb $mirror sid main" ;;
+    *) set -- "$@" trixie "deb $mirror trixie main" "deb $mirror trixie-backports main" ;;
+    esac
     # shellcheck disable=SC2016 # mmdebstrap's own variables
     mmdebstrap --quiet --mode=root --format=directory --variant=apt --architectures=amd64 \
         --keyring="$keyring" --include="$2" --skip=essential/unlink,cleanup/apt/lists \
+        --aptopt="Acquire::Check-Valid-Until \"$valid\"" \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
         --setup-hook="mkdir -p \"\$1/etc/apt/preferences.d\" && \
             cp '$3' \"\$1/etc/apt/preferences.d/fwupd\"" \
@@ -70,7 +78,7 @@ make_root()
         --customize-hook='cd "$1/var/cache/apt/archives" &&
             find . -name "*.deb" -links 1 -exec mv -f -t "$cache/debs" {} + &&
             rm -f ./*.deb' \
-        trixie "$1" "deb $mirror trixie main" "deb $mirror trixie-backports main" >&2
+        "$4" "$1" "$5" ${6:+"$6"} >&2
 }
 
 binds=
@@ -95,7 +103,8 @@ shift
 case $flavour in
 2.0.20) suite=trixie ;;
 2.1.7) suite=trixie-backports ;;
-*) die "FLAVOUR is '$flavour', expected 2.0.20 or 2.1.7" ;;
+sid) suite=sid ;;
+*) die "FLAVOUR is '$flavour', expected 2.0.20, 2.1.7 or sid" ;;
 esac
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     packages="$packages $1"
@@ -107,9 +116,9 @@ done
 cache=$("$here/cache.sh")
 exec 9>"$cache/lock"
 flock 9
-version=$(debian_version "$suite")
+[ "$suite" = sid ] && version=sid || version=$(debian_version "$suite")
 case $version in
-"$flavour"-*) ;;
+"$flavour"-* | sid) ;;
 *) die "$suite of Debian has fwupd ${version:-of no version}, expected $flavour: the flavours in \
 this script have to follow" ;;
 esac
@@ -123,7 +132,7 @@ exec 9>&-
 # made beside its final place, so that an interrupted run leaves no half system behind
 flock 8
 if [ ! -d "$root" ]; then
-    echo "making a Debian 13 with fwupd $version" >&2
+    echo "making a Debian $suite with fwupd $version" >&2
     work=$(mktemp -d "$root.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     printf 'Package: src:fwupd\nPin: release n=%s\nPin-Priority: 990\n' "$suite" \
