@@ -311,7 +311,7 @@ mock_fixture_set(MockFixture *self, const gchar *text)
 FuFirmware *
 mock_fixture_prepare(MockFixture *self, GBytes *blob, GError **error)
 {
-	g_autoptr(FuInputStream) stream = g_memory_input_stream_new_from_bytes(blob);
+	g_autoptr(FuInputStream) stream = fu_memory_input_stream_new_from_bytes(blob);
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 	return fu_device_prepare_firmware(self->device,
 					  stream,

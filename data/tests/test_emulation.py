@@ -70,9 +70,20 @@ class OfflineTest(unittest.TestCase):
     def replay(self, folder: Path = TESTS) -> subprocess.CompletedProcess:
         emulation = record_emulation.pack(self.tmp / "emulation.zip", UPDATE, folder)
         options = ["--verbose", "--plugins=tdx_module"]
-        return record_emulation.fwupdtool(
-            self.env, *options, "emulation-load", emulation, self.cabinet
-        )
+        command = ["emulation-load", emulation, self.cabinet]
+        if "device-emulate" in record_emulation.fwupdtool(self.env, "--help").stdout:
+            # since 2.2, where emulation-load does not take a cabinet
+            command = ["device-emulate", self.make_device_test(emulation)]
+        return record_emulation.fwupdtool(self.env, *options, *command)
+
+    def make_device_test(self, emulation: Path) -> Path:
+        manifest = json.loads(DEVICE_TEST.read_text(encoding="utf-8"))
+        module = manifest["steps"][0]["components"][0]
+        step = {"emulation-file": str(emulation), "url": str(self.cabinet)}
+        manifest["steps"] = [{**step, "components": [{**module, "version": UPDATE_VERSION}]}]
+        path = self.tmp / "device-test.json"
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+        return path
 
     def copy_recording(self) -> Path:
         folder = self.tmp / "recording"
