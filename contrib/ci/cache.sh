@@ -15,7 +15,7 @@ set -eu
 prune()
 {
     # shellcheck disable=SC2016 # for the inner shell
-    find "$cache" -maxdepth 1 \( -name 'chroot-*.lock' -o -name 'suite-*.lock' \) -mtime "+$1" \
+    find "$cache" -maxdepth 1 -name 'chroot-*.lock' -mtime "+$1" \
         -exec flock --nonblock --conflict-exit-code 0 {} sh -c 'rm -rf "${1%.lock}" "$1"' rm {} \;
     find "$cache" -maxdepth 1 \( -name 'run.??????' -o -name 'chroot-*.??????' \) -mtime +1 \
         -exec rm -rf {} +

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Runs a command as root in a folder with a Debian. What it writes outside of the folders INSIDE is
-# gone afterwards. For chroot.sh and suite.sh.
+# gone afterwards.
 #
 # usage: contrib/ci/in-root.sh ROOT "OUTSIDE:INSIDE..." COMMAND...
 set -eu

@@ -1,0 +1,259 @@
+#!/bin/sh
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The part of contrib/upstream/check.sh that runs in its Debian, which is thrown away afterwards. There
+# /project is this project, /tree the source of fwupd, and /kept what is kept for the next time.
+#
+# shellcheck disable=SC1091,SC2034,SC2317 # tap.sh has check(), which calls what looks unreachable
+set -eu
+project=/project
+source=/kept/source
+build=/kept/build
+plugin=plugins/tdx-module
+version=$(sed -n "s/^  version: '\([^']*\)'.*/\1/p" /tree/meson.build | head -n 1)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+number=0
+failed=0
+. "$project/contrib/ci/tap.sh"
+
+# no feature of fwupd that the plugin, its tests and its documentation can do without
+options='--prefix=/usr --wrap-mode=nodownload -Dauto_features=disabled -Dwerror=true -Ddebug=false
+ -Doptimization=0 -Dtests=true -Dman=true -Ddocs=enabled -Dintrospection=enabled -Dgnutls=enabled
+ -Dsystemd=enabled -Dlvfs=disabled -Dmetainfo=false -Dbash_completion=false -Dfish_completion=false
+ -Dfirmware-packager=false -Dplugin_uefi_capsule_splash=false -Dvendor_ids_dir=/usr/share/hwdata'
+
+# the tree with the series, in which what did not change since the last time keeps its time
+apply()
+{
+    "$project/contrib/upstream/series.sh" /tree "$tmp/patches"
+    mkdir "$tmp/tree"
+    tar -c -C /tree --exclude=./.git . | tar -x -C "$tmp/tree"
+    cd "$tmp/tree"
+    git apply "$tmp"/patches/000[1-9]-*.patch
+    diff -r "$project/$plugin" "$plugin"
+    rsync -rlp --checksum --delete ./ "$source/"
+}
+
+# what is kept was made with the same options, by the same tools
+configure()
+{
+    { echo "$options $cc" && dpkg-query --show; } >"$tmp/stamp"
+    cmp "$tmp/stamp" /kept/stamp || {
+        rm -rf "$build" /kept/tools /kept/stamp
+        # shellcheck disable=SC2086 # a list
+        CC=$cc meson setup "$build" "$source" $options
+        cp "$tmp/stamp" /kept/stamp
+    }
+}
+
+compile()
+{
+    ninja -C "$build" src/fwupd src/fwupdmgr src/fwupdtool "$plugin/tdx-module-self-test"
+}
+
+unit_tests()
+{
+    meson test -C "$build" --print-errorlogs "$@"
+}
+
+# those of the plugin have to be among them
+all_types()
+{
+    G_MESSAGES_DEBUG=all unit_tests "$@"
+    types=$(sed -n 's/^G_DECLARE_[A-Z]*_TYPE(\(Fu[A-Za-z]*\(Device\|Firmware\)\),.*/\1/p' \
+        "$source/$plugin"/*.h)
+    [ -n "$types" ]
+    for gtype in $types; do
+        grep -a -m 1 "loading $gtype\$" "$build/meson-logs/testlog.txt"
+    done
+}
+
+# the build does not know that the manual page depends on the plugin
+generated()
+{
+    rm -f "$build/docs/fwupd.conf.5" "$build/docs/fwupd.conf.md"
+    ninja -C "$build" docs/libfwupdplugin docs/index.html docs/fwupd.conf.5 docs/fwupd.conf.md
+    cd "$build"
+    grep 'Plugin: Intel TDX Module' docs/libfwupdplugin/tdx-module-README.html
+    grep 'com.intel.tdx-module' docs/libfwupdplugin/tdx-module-README.html
+    grep 'tdx-module-README.html' docs/libfwupdplugin/index.html
+    grep 'RequireNoGuests=false' docs/fwupd.conf.5
+    grep 'RequireNoGuests=false' docs/fwupd.conf.md
+    grep '^ReadWritePaths=\(.* \)\?-/sys/devices/faux\( .*\)\?$' data/fwupd.service
+}
+
+check_scripts()
+{
+    for script in source license; do
+        /usr/bin/python3 -B contrib/ci/check-"$script".py "$plugin"/*.c "$plugin"/*.h
+    done
+    for script in headers quirks potfiles; do
+        /usr/bin/python3 -B contrib/ci/check-"$script".py
+    done
+    /usr/bin/python3 -B contrib/ci/check-unused.py "$build/$plugin"
+}
+
+# as pre-commit runs pretty-format-json
+json_format()
+{
+    for file in "$plugin"/tests/*.json; do
+        /usr/bin/python3 -m json.tool --indent 2 "$file" | diff -u "$file" -
+    done
+}
+
+# check the plugin with a program, as fwupd has it configured
+lint()
+{
+    what="$1 finds nothing in the plugin"
+    if ! command -v "$1" >/dev/null; then
+        skip "$what" 'this Debian does not have it'
+    elif [ "$1" = meson ] && ! "$@" plugins/bnr-dp/meson.build >/dev/null 2>&1; then
+        skip "$what" 'this version does in a file of upstream'
+    else
+        [ "$1" != meson ] || set -- "$@" "$plugin/meson.build"
+        check "$what" "$@"
+    fi
+}
+
+# as contrib/ci/oss-fuzz.py makes them: without GnuTLS, and only of what is marked for that
+fuzzers()
+{
+    { sed '/HAVE_GNUTLS/d' "$build/config.h" && echo '#define HAVE_FUZZER'; } >"$tmp/config.h"
+    structs=$build/$plugin/libfu_plugin_tdx_module.a.p
+    sources=$(sed -n -e "s,^ *'\([^']*\.c\)'.*# fuzzing$,$plugin/\1,p" \
+        -e "s,^ *'\([^']*\)\.rs'.*# fuzzing$,$structs/\1-struct.c,p" "$plugin/meson.build")
+    flags="-I$tmp -I. -I$build -Ilibfwupd -I$build/libfwupd -Ilibfwupdplugin -I$build/libfwupdplugin
+        -I$structs -L$build/libfwupdplugin -L$build/libfwupd -lfwupdplugin -lfwupd
+        -Wl,-rpath,$build/libfwupd:$build/libfwupdplugin
+        $(pkg-config --cflags --libs gio-unix-2.0 gmodule-2.0 json-glib-1.0 libusb-1.0 xmlb)"
+    names=$(sed -n 's/^ *Fuzzer("\(.*\)", srcdir="tdx-module"),$/\1/p' contrib/ci/oss-fuzz.py)
+    [ -n "$names" ]
+    for name in $names; do
+        gtype=FU_TYPE_$(echo "$name" | tr a-z- A-Z_)_FIRMWARE
+        for kind in firmware generate; do
+            sed -e "s/@FIRMWARENEW@/g_object_new($gtype, NULL)/" -e "s/@GTYPE@/$gtype/" \
+                -e "s,@INCLUDE@,$plugin/fu-$name-firmware.h," \
+                "libfwupdplugin/fu-fuzzer-$kind.c.in" >"$tmp/$name-$kind.c"
+            main=libfwupdplugin/fu-fuzzer-main.c
+            [ "$kind" = firmware ] || main=
+            # shellcheck disable=SC2086 # lists
+            "$cc" -DG_LOG_DOMAIN='"FuPluginTdxModule"' -o "$tmp/$name-$kind" \
+                "$tmp/$name-$kind.c" $main $sources $flags
+        done
+        for xml in "$plugin/tests/$name"*.builder.xml; do
+            "$tmp/$name-generate" "$xml" "$tmp/seed.bin"
+            "$tmp/$name-firmware" "$tmp/seed.bin"
+        done
+    done
+}
+
+# the mock host, what makes images for it, and the test that needs no daemon
+test_tools()
+{
+    mkdir -p "/kept/lib/fwupd-$version"
+    ln -sf "$build/libfwupd/libfwupd.so.3" /kept/lib/
+    ln -sf "$build/libfwupdplugin/libfwupdplugin.so" "/kept/lib/fwupd-$version/"
+    "$project/contrib/sdk/make-sdk.sh" --source "$source" --libdir "/kept/lib/fwupd-$version" \
+        --output /kept/sdk
+    [ -d /kept/tools ] || meson setup /kept/tools "$project" -Dsdk=/kept/sdk
+    ninja -C /kept/tools data/tests/make-tdx-blob data/tests/mock-tdx-host data/tests/test-faults \
+        data/tests/test-signer.pem
+    [ -z "$(find /kept/tools -name '*tdx_module*.so')" ]
+}
+
+# a program that prints TAP, in which the case $1 must not be skipped
+tap_test()
+{
+    wanted=$1
+    shift
+    rc=0
+    "$@" >"$tmp/output" || rc=$?
+    cat "$tmp/output"
+    grep "^ok .* $wanted\$" "$tmp/output"
+    return "$rc"
+}
+
+# with the libraries of this tree; where there can be no mock host it fails, and shows why
+faults()
+{
+    program=/kept/tools/data/tests/test-faults
+    ldd "$program" | tee "$tmp/libraries"
+    [ "$(grep -c 'libfwupd.* => /kept/' "$tmp/libraries")" = 2 ]
+    tap_test /faults/matrix "$program" --tap
+}
+
+# test_$1.py with the programs of this tree
+project_test()
+{
+    PATH=$build/src:$PATH
+    [ "$(command -v fwupdmgr) $(command -v fwupdtool)" = "$build/src/fwupdmgr $build/src/fwupdtool" ]
+    tap_test "- $2" env TDX_FWUPD="$build/src/fwupd" TDX_BUILD=/kept/tools TDX_SDK=/kept/sdk \
+        /usr/bin/python3 -B "$project/data/tests/test_$1.py"
+}
+
+# name what the last check was made without
+skipped()
+{
+    sed -n 's/^ok [0-9]* \(- \)\?\(.*# SKIP\)/# without \2/p' "$tmp/output"
+}
+
+cc=cc
+compat=
+gtypes_test=fu-engine-gtypes-test
+other_tests='fu-engine-test fu-engine-udev-test fu-plugin-list-test fwupdplugin-plugin-test
+ fwupdplugin-quirks-test'
+case $version in
+2.0.* | 2.1.[0-6])
+    # the names of fwupd 2.1.7 for older ones
+    cc=/kept/cc
+    compat=' with fu-compat.h'
+    cat >"$cc" <<TEXT
+#!/bin/sh
+case "\$*" in */tdx-module/*.c*) set -- -include $project/contrib/sdk/fu-compat.h "\$@" ;; esac
+exec cc "\$@"
+TEXT
+    chmod 755 "$cc"
+    # emulations are archives, which later ones read by themselves
+    options="$options -Dlibarchive=enabled"
+    gtypes_test='fu-self-test --test-args=-p/fwupd/engine{plugin-gtypes}'
+    other_tests=fwupdplugin-self-test
+    ;;
+esac
+
+# fwupd 2.1.7 builds systemd-pcrlock where there is this header, but not with that of systemd 257
+grep -qs sd_varlink_interface_free /usr/include/systemd/*.h ||
+    rm -f /usr/include/systemd/sd-varlink.h
+
+check "the patch series goes on top of fwupd $version" apply
+check 'it is configured' configure
+check "it is built with the plugin$compat, with warnings as errors" compile
+[ $failed -eq 0 ] || { plan && exit 1; }
+cd "$source"
+check "the plugin's self-test" unit_tests tdx-module-self-test
+# shellcheck disable=SC2086 # lists
+{
+    check "fwupd's test of all types of firmware and devices" all_types $gtypes_test
+    check "fwupd's tests of engine, udev, plugins and quirks" unit_tests $other_tests
+}
+check "documentation, manual page and the daemon's sandbox have the plugin" generated
+check "fwupd's own checks of the source" check_scripts
+check "the recordings are formatted as fwupd's are" json_format
+lint clang-format --dry-run --Werror "$plugin"/*.c "$plugin"/*.h
+lint codespell --config contrib/codespell.cfg "$plugin"
+lint gitleaks dir --no-banner --no-color --redact --verbose "$plugin"
+lint markdownlint "$plugin/README.md"
+lint meson format --check-only --configuration meson.format
+check 'the fuzzers of OSS-Fuzz' fuzzers
+check 'the mock host is built, and no module of the plugin but what is built in' test_tools
+check 'the plugin takes each fault of the kernel as it should' faults
+skipped
+check 'updates of the mock host with fwupdmgr and the daemon of this tree' \
+    project_test update UpdateTest.test_mainline
+skipped
+check 'recordings are replayed with fwupdtool, and with the daemon, of this tree' \
+    project_test emulation OfflineTest.test_update
+skipped
+plan
+exit $failed
