@@ -10,6 +10,7 @@
 
 #include <fwupdplugin.h>
 
+#include "fu-plugin-private.h"
 #include "fu-plugin-vfuncs.h"
 #include "fu-tdx-module-plugin.h"
 #include "fu-udev-device-private.h"
@@ -23,7 +24,6 @@ static gboolean
 fu_modular_plugin_ready(FuPlugin *plugin, FuProgress *progress, GError **error)
 {
 	FuContext *ctx = fu_plugin_get_context(plugin);
-	FuPluginClass *klass = g_type_class_peek(fu_tdx_module_plugin_get_type());
 	const gchar *sysfsdir;
 	g_autofree gchar *path = NULL;
 	g_autoptr(FuUdevDevice) device = NULL;
@@ -39,7 +39,7 @@ fu_modular_plugin_ready(FuPlugin *plugin, FuProgress *progress, GError **error)
 	device = fu_udev_device_new(ctx, path);
 	if (!fu_device_probe(FU_DEVICE(device), error))
 		return FALSE;
-	return klass->backend_device_added(plugin, FU_DEVICE(device), progress, error);
+	return fu_plugin_runner_backend_device_added(plugin, FU_DEVICE(device), progress, error);
 }
 
 void

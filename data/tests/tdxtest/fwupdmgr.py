@@ -69,8 +69,8 @@ class Client:
     def devices(self) -> List[dict]:
         return [d for d in self.json("get-devices").get("Devices", []) if d["Plugin"] == "tdx_module"]
 
-    def device(self, name: str = "TDX Module") -> Optional[dict]:
-        return next((d for d in self.devices() if d["Name"] == name), None)
+    def device(self) -> Optional[dict]:
+        return next(iter(self.devices()), None)
 
     def has_release(self, version: str) -> bool:
         """If a remote has this version for the TDX module."""

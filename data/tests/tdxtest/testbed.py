@@ -65,6 +65,10 @@ Enabled=true
 Title=TDX modules
 MetadataURI=file://{path}
 """
+# what `control/writes` has when the kernel was not touched
+NO_WRITES = {"loading": 0, "data": 0, "uploads": 0}
+
+
 def skip_reason() -> Optional[str]:
     """Why a testbed cannot be made here."""
     if os.geteuid() != 0:
@@ -223,15 +227,33 @@ class Testbed(Client):
         """Lets the plugin take images of another key; it reads this when the daemon starts."""
         write_quirk(self.quirks / f"{name}.quirk", signer)
 
+    @property
+    def on_host(self) -> List[str]:
+        """What runs a program so that it sees the mock host."""
+        command = ["env"]
+        preload = [PRELOAD] if PRELOAD else []
+        if self.umockdev is not None:
+            command.append(f"UMOCKDEV_DIR={self.umockdev.get_root_dir()}")
+            preload.append("libumockdev-preload.so.0")
+        return [*command, f"LD_PRELOAD={':'.join(preload)}"]
+
+    def fwupdtool(self, *args: str) -> subprocess.CompletedProcess:
+        """Does what the daemon does, which must not run then."""
+        return subprocess.run(
+            [*self.on_host, "fwupdtool", *args],
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=self.timeout,
+            check=False,
+        )
+
     def start_daemon(self) -> None:
         with self.log.open("w", encoding="utf-8") as log:
-            env = self.env
-            preload = [PRELOAD] if PRELOAD else []
-            if self.umockdev is not None:
-                env["UMOCKDEV_DIR"] = self.umockdev.get_root_dir()
-                preload.append("libumockdev-preload.so.0")
-            command = ["env", f"LD_PRELOAD={':'.join(preload)}", FWUPD, "--verbose"]
-            self.daemon = start(*command, "--no-timestamp", env=env, stdout=log, stderr=log)
+            command = [*self.on_host, FWUPD, "--verbose", "--no-timestamp"]
+            self.daemon = start(*command, env=self.env, stdout=log, stderr=log)
         self.wait_for(lambda: self.daemon.poll() is not None or self._is_ready(), "the daemon")
         if self.daemon.poll() is not None:
             raise RuntimeError(f"the daemon ended: {self.daemon_log()[-2000:]}")
