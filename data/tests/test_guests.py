@@ -3,91 +3,101 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an update means for the guests, and how an administrator forbids it."""
 
-from tdxtest.fwupdmgr import SUCCESS
-from tdxtest.testbed import TestbedCase, main
+from tdxtest.fwupdmgr import FAILED_TRANSIENT, SUCCESS
+from tdxtest.testbed import NO_WRITES, TestbedCase, main
 
 REQUIRE_NO_GUESTS = "[tdx_module]\nRequireNoGuests={}\n"
+REQUIRED = "RequireNoGuests=true in fwupd.conf needs 0"
 
 
 class GuestsTest(TestbedCase):
-    """TDs are counted, and never lost without a word."""
+    """Their number is known, or there can be none, or nobody can know."""
 
-    def bed(self, tds: int, require: str = "false"):
+    def bed(self, *options: str, require: str = "true"):
         bed = self.make_testbed(
-            f"--tds={tds}",
-            "--install-version=1.5.16",
-            config=REQUIRE_NO_GUESTS.format(require),
+            "--install-version=1.5.16", *options, config=REQUIRE_NO_GUESTS.format(require)
         )
         bed.cabinet(bed.image("good.bin"), "1.5.16", ["806F0"])
         return bed
 
-    def test_message(self) -> None:
-        bed = self.bed(3)
-        self.assertIn("TDs running: 3", bed.device()["Summary"])
-        self.assertIn("TDs that keep running (3)", bed.fwupdmgr("update", check=0).stdout)
+    def assert_updated(self, bed) -> None:
+        bed.fwupdmgr("update", check=0)
         self.assertEqual(bed.device()["Version"], "1.5.16")
 
-    def test_reinstall(self) -> None:
-        """The same TDX module again changes nothing for TDs."""
-        bed = self.bed(3)
-        bed.fwupdmgr("update", check=0)
-        cabinet = str(bed.cabinets / "good.bin.cab")
-        done = bed.fwupdmgr("install", cabinet, "--allow-reinstall", check=0)
-        self.assertNotIn("whoever checks attestation", done.stdout)
-        self.assertEqual(bed.mock.writes()["uploads"], 2)
+    def assert_refused(self, bed, reason: str) -> None:
+        """This passes, so the device is not inhibited."""
+        self.assertIn("updatable", bed.device()["Flags"])
+        out = bed.fwupdmgr("update", check=1).stdout
+        self.assertRegex(out, f"{reason}.*{REQUIRED}|{REQUIRED}.*{reason}")
+        self.assertEqual(bed.history()[0]["UpdateState"], FAILED_TRANSIENT)
+        self.assertEqual(bed.mock.writes(), NO_WRITES)
+        self.assertIn("updatable", bed.device()["Flags"])
 
-    def test_again(self) -> None:
-        """After an update with TDs the next release is offered, and says the same."""
-        bed = self.bed(3)
-        bed.fwupdmgr("update", check=0)
-        bed.mock.set(install_version="1.5.20", tds="2")
-        image = bed.image("newer.bin", "--version=1.5.20", "--svn=0x010c")
-        bed.cabinet(image, "1.5.20", ["806F0"])
-        self.assertIn("TDs that keep running (2)", bed.fwupdmgr("update", check=0).stdout)
-        self.assertEqual(bed.device()["Version"], "1.5.20")
+    def test_not_required(self) -> None:
+        """TDs keep running, and nothing is asked of anybody."""
+        bed = self.bed("--tds=3", require="false")
+        self.assertEqual(bed.device()["Summary"], "Isolates confidential guests from the host")
+        self.assert_updated(bed)
+        self.assertEqual(bed.history()[0]["UpdateState"], SUCCESS)
+        self.assertEqual(bed.mock.writes()["uploads"], 1)
 
-    def test_nobody_is_there(self) -> None:
-        """The client is gone before it can be told: that does not make a failure of a success."""
-        bed = self.bed(3)
-        bed.mock.set(phase_ms="1000")
-        client = bed.start_update()
-        bed.wait_for(lambda: "status: preparing" in bed.mock.log(), "the upload")
-        client.kill()
-        client.communicate()
-        bed.wait_for(lambda: bed.mock.attr("version") == "1.5.16", "the new version")
-        bed.wait_for(lambda: bed.history(), "the history")
-        bed.wait_for(lambda: bed.history()[0]["UpdateState"] == SUCCESS, "the success")
+    def test_not_required_unknown(self) -> None:
+        for option in ["--cgroup-namespace", "--no-tds-line", "--no-kvm-intel"]:
+            with self.subTest(option=option):
+                self.assert_updated(self.bed(option, require="false"))
 
-    def test_no_guests(self) -> None:
-        bed = self.bed(0, "true")
-        self.assertIn("TDs running: 0", bed.device()["Summary"])
-        self.assertNotIn("whoever checks attestation", bed.fwupdmgr("update", check=0).stdout)
-        self.assertEqual(bed.device()["Version"], "1.5.16")
-
-    def test_required(self) -> None:
-        bed = self.bed(3, "true")
-        self.assertIn("TDs running: 3, and RequireNoGuests=true", bed.device()["UpdateError"])
-        bed.fwupdmgr("update")
-        self.assertEqual(bed.mock.writes()["uploads"], 0)
+    def test_counted(self) -> None:
+        bed = self.bed("--tds=3")
+        self.assert_refused(bed, "TDs running: 3, and")
         bed.mock.set(tds="0")
-        bed.wait_for(lambda: "updatable" in bed.device()["Flags"], "the end of the TDs")
-        bed.fwupdmgr("update", check=0)
-        self.assertEqual(bed.device()["Version"], "1.5.16")
+        self.assert_updated(bed)
 
     def test_started_meanwhile(self) -> None:
-        bed = self.bed(0, "true")
+        bed = self.bed("--tds=0")
         bed.mock.set(tds="1")
-        self.assertIn("TDs running: 1, and", bed.fwupdmgr("update", check=1).stdout)
-        self.assertEqual(bed.mock.writes()["uploads"], 0)
+        self.assert_refused(bed, "TDs running: 1, and")
 
-    def test_mistake(self) -> None:
-        """A value that means nothing must not let an update through."""
-        bed = self.bed(3, "yes")
-        self.assertIn("RequireNoGuests is 'yes'", bed.daemon_log())
-        self.assertIn("TDs running: 3, and", bed.device()["UpdateError"])
+    def test_none_possible(self) -> None:
+        """Without KVM, or if it does not do TDX, there is nothing to count."""
+        for option in ["--no-kvm-intel", "--kvm-tdx=N", "--kvm-tdx="]:
+            with self.subTest(option=option):
+                self.assert_updated(self.bed(option))
+
+    def test_namespace(self) -> None:
+        """A container reads a 0 that says nothing about the host."""
+        bed = self.bed("--cgroup-namespace", "--tds=3")
+        current = bed.mock.root / "sys/fs/cgroup/misc.current"
+        self.assertEqual(current.read_text(encoding="utf-8"), "tdx 0\n")
+        self.assert_refused(bed, "let fwupd see the root of the cgroup tree")
+        bed.mock.set(cgroup_namespace="0")
+        self.assert_refused(bed, "TDs running: 3, and")
+
+    def test_kernel_without_line(self) -> None:
+        """The cgroup is there, but not its line: only KVM can say that there are none."""
+        for tds in 0, 3:
+            with self.subTest(tds=tds):
+                bed = self.bed("--no-tds-line", f"--tds={tds}")
+                self.assert_refused(bed, "remove the module kvm_intel")
+                bed.mock.set(no_kvm_intel="1", tds="0")
+                self.assert_updated(bed)
+
+    def test_denied(self) -> None:
+        for attr in ["kvm_intel/parameters/tdx", "cgroup/misc.capacity", "cgroup/misc.current"]:
+            with self.subTest(attr=attr):
+                bed = self.bed("--tds=0")
+                bed.mock.set(attr_errno=f"{attr}:open:EACCES")
+                self.assert_refused(bed, f"{attr} in its unit.*Permission denied")
+                bed.mock.set(attr_errno=f"{attr}:0")
+                self.assert_updated(bed)
+
+    def test_spelling(self) -> None:
+        """As fwupd reads it for all plugins."""
+        bed = self.bed("--tds=1", require="True")
+        self.assert_refused(bed, "TDs running: 1, and")
 
     def test_modify_config(self) -> None:
-        bed = self.bed(0)
+        """What means nothing is refused here."""
+        bed = self.bed("--tds=0", require="false")
         modify = ["modify-config", "tdx_module"]
         done = bed.fwupdmgr(*modify, "RequireNoGuests", "yes", check=1)
         self.assertIn("expected true|false", done.stdout)

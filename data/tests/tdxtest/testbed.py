@@ -298,6 +298,11 @@ class Testbed(Client):
             self.wait_for(lambda: self.has_release(version), f"the release {version}")
         return target
 
+    def set_read_only(self, read_only: bool) -> None:
+        """As the sandbox of a systemd unit does."""
+        for target in self.mounts:
+            run("mount", "-o", f"remount,bind,{'ro' if read_only else 'rw'}", target)
+
     def uevent(self, action: str) -> None:
         """What udev sends when the driver is loaded or removed."""
         self.umockdev.uevent("/sys/devices/faux/tdx_host", action)
