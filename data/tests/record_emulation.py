@@ -8,6 +8,8 @@ what is of the machine and the moment, so that the same files come out each time
 """
 
 import argparse
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -17,33 +19,42 @@ import zipfile
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from tdxtest.images import SOURCE, run
+from tdxtest import images
+from tdxtest.images import BUILD, PAGE, SOURCE, clean_env, run
 from tdxtest.testbed import PRELOAD, Testbed, enter_namespace, skip_reason
 
 TESTS = SOURCE / "plugins/tdx-module/tests"
+DEVICE_TEST = TESTS / "tdx-module.json"
 SDK = Path(os.environ.get("TDX_SDK", SOURCE / "build/sdk"))
 MINIMIZE = SDK / "source/contrib/minimize-emulation.py"
 
 # what is recorded: its name, and the options of mock-tdx-host
 RECORDINGS = {
-    "flat": ["--cpu=0xA06D1", "--running=2.0.04", "--seamldr=2.0.00"],
-    "seamldr-dir": ["--kernel=v6"],
-    "seamldr-upload": ["--kernel=v3"],
-    "erratum": ["--erratum"],
-    "lost": ["--lost"],
-    "none-left": ["--remaining=0"],
+    "tdx-module": ["--cpu=0xA06D1", "--running=2.0.04", "--seamldr=2.0.00"],
+    "tdx-module-erratum": ["--erratum"],
 }
 MACHINE = ["--sockets=1", "--cpus-per-socket=2"]
 
-# the one that has an update too, to an image that is signed with the key for tests
-UPDATE = "flat"
-UPDATE_IMAGE = TESTS / "tdx-blob-v2.builder.xml"
+# the one that has an update too, to an image that is signed with a key that nobody has
+UPDATE = "tdx-module"
+UPDATE_IMAGE = TESTS / "tdx-blob.builder.xml"
 UPDATE_VERSION = "2.0.08"
 UPDATE_CPUS = ["A06D0", "A06E0"]
+IMAGE_XML = """<firmware gtype="FuTdxBlobFirmware">
+  <firmware gtype="FuTdxSigstructFirmware">
+    <id>sigstruct</id>
+    <data>{sigstruct}</data>
+  </firmware>
+  <firmware>
+    <id>module</id>
+    <data>{module}</data>
+  </firmware>
+</firmware>
+"""
 
-# the phases of an update that do something with this device, and the recording of each: the same is
-# read to clean up as to reload
-PHASES = {"setup": "setup", "install": "install", "reload": "reload", "cleanup": "reload"}
+# the phases of an update that do something with this device: fwupd goes on with the recording of one
+# phase for as long as there is none of the next
+PHASES = ["install", "reload", "cleanup"]
 # fwupd takes the phases for the same device when they have the same time
 CREATED = "2026-01-01T00:00:00Z"
 STATUS = "ReadAttr:Attr=firmware/tdx_module/status"
@@ -51,7 +62,7 @@ STATUSES = ["receiving", "preparing", "transferring", "programming"]
 
 
 def filename(name: str, phase: str) -> str:
-    return f"tdx-module-{name}-{phase}.json"
+    return f"{name}-{phase}.json"
 
 
 def fwupdtool(env: dict, *args) -> subprocess.CompletedProcess:
@@ -67,17 +78,34 @@ def fwupdtool(env: dict, *args) -> subprocess.CompletedProcess:
     )
 
 
-def build_image(env: dict, path: Path) -> Path:
+def build_image(path: Path, builder: Path = UPDATE_IMAGE) -> Path:
     """Makes the image of the recorded update, always the same."""
-    done = fwupdtool(env, "firmware-build", UPDATE_IMAGE, path)
+    env = {**clean_env(), "FWUPD_LIBDIR_PKG": str(BUILD / "plugins/tdx-module")}
+    done = fwupdtool(env, "firmware-build", builder, path)
     if done.returncode != 0:
         raise RuntimeError(f"no image: {done.stdout}")
     return path
 
 
-def update(bed: Testbed) -> None:
+def make_image(path: Path) -> None:
+    """Describes a new image, and throws the key away."""
+    with tempfile.TemporaryDirectory(prefix="tdx-emulation-") as folder:
+        key = Path(folder) / "key.pem"
+        run(BUILD / "data/tests/make-tdx-blob", f"--make-key={key}")
+        options = [f"--version={UPDATE_VERSION}", "--embed-version", "--svn=0x0305", "--pages=1"]
+        options += [f"--cpu=0x{cpu}" for cpu in UPDATE_CPUS]
+        image = images.make_image(Path(folder) / "image.bin", *options, key=key).read_bytes()
+    sigstruct, module = (base64.b64encode(image[i : i + PAGE]).decode() for i in [PAGE, 2 * PAGE])
+    path.write_text(IMAGE_XML.format(sigstruct=sigstruct, module=module), encoding="utf-8")
+
+
+def signer_of(image: Path) -> str:
+    """What the plugin has to trust: the hash of the modulus in the sigstruct."""
+    return hashlib.sha384(image.read_bytes()[PAGE + 128 : PAGE + 512]).hexdigest()
+
+
+def update(bed: Testbed, image: Path) -> None:
     """Holds the kernel in each phase of the upload until the plugin has seen it."""
-    image = build_image(bed.env, bed.tmp / "images/update.bin")
     bed.cabinet(image, UPDATE_VERSION, UPDATE_CPUS)
     bed.mock.set(stuck=STATUSES[0])
     with bed.start_update() as client:
@@ -89,15 +117,18 @@ def update(bed: Testbed) -> None:
         raise RuntimeError(f"the update failed: {out}")
 
 
-def record_phases(options: List[str], with_update: bool) -> Dict[str, dict]:
+def record_phases(options: List[str], image: Optional[Path]) -> Dict[str, dict]:
     """What fwupd has saved, as it is."""
-    bed = Testbed(*MACHINE, *options)
+    signer = [f"--signer={signer_of(image)}"] if image is not None else []
+    bed = Testbed(*MACHINE, *signer, *options)
     try:
         bed.fwupdmgr("emulation-tag", bed.device()["DeviceId"], check=0)
         bed.stop_daemon()
+        if image is not None:
+            bed.trust(signer_of(image), "recording")
         bed.start_daemon()
-        if with_update:
-            update(bed)
+        if image is not None:
+            update(bed, image)
         path = bed.tmp / "emulation.zip"
         bed.fwupdmgr("emulation-save", str(path), check=0)
         with zipfile.ZipFile(path) as archive:
@@ -135,28 +166,41 @@ def normalize(phase: dict) -> None:
             device["Events"] = fold_polls(device["Events"])
 
 
+def merge(phases: List[dict]) -> dict:
+    """The events of all of them, one after the other."""
+    first = phases[0]
+    events = [event for phase in phases for event in phase["UsbDevices"][0]["Events"]]
+    first["UsbDevices"][0]["Events"] = events
+    return first
+
+
+def write(path: Path, phase: dict) -> Path:
+    normalize(phase)
+    path.write_text(json.dumps(phase), encoding="utf-8")
+    run(sys.executable, "-B", MINIMIZE, path)
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    return path
+
+
 def record(folder: Path, name: str, options: List[str]) -> List[Path]:
-    phases = record_phases(options, name == UPDATE)
-    paths = []
-    for phase, recording in PHASES.items() if name == UPDATE else [("setup", "setup")]:
-        normalize(phases[phase])
-        if phase != recording:
-            if phases[phase] != phases[recording]:
-                raise RuntimeError(f"{phase} needs a recording of its own")
-            continue
-        path = folder / filename(name, phase)
-        path.write_text(json.dumps(phases[phase]), encoding="utf-8")
-        run(sys.executable, "-B", MINIMIZE, path)
-        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-        paths.append(path)
+    with tempfile.TemporaryDirectory(prefix="tdx-emulation-") as tmp:
+        image = build_image(Path(tmp) / "update.bin") if name == UPDATE else None
+        phases = record_phases(options, image)
+    paths = [write(folder / filename(name, "setup"), phases["setup"])]
+    if name == UPDATE:
+        others = [phase for key, phase in phases.items() if key not in ["setup", *PHASES]]
+        if any(device.get("Events") for phase in others for device in phase["UsbDevices"]):
+            raise RuntimeError(f"of {', '.join(phases)} more than {', '.join(PHASES)} has events")
+        install = merge([phases[phase] for phase in PHASES])
+        paths.append(write(folder / filename(name, "install"), install))
     return paths
 
 
 def pack(path: Path, name: str, folder: Path = TESTS) -> Path:
     """Makes of the phases what emulation-load takes."""
     with zipfile.ZipFile(path, "w", compression=zipfile.ZIP_DEFLATED) as archive:
-        for phase, recording in PHASES.items():
-            archive.write(folder / filename(name, recording), f"{phase}.json")
+        for phase in ["setup", "install"]:
+            archive.write(folder / filename(name, phase), f"{phase}.json")
     return path
 
 
@@ -183,7 +227,7 @@ def check(folder: Path) -> List[str]:
         paths = [p for name, opts in RECORDINGS.items() for p in record(Path(tmp), name, opts)]
         for path in paths:
             differences.append(compare(path, folder / path.name))
-        kept = {p.name for phase in PHASES for p in folder.glob(filename("*", phase))}
+        kept = {p.name for p in folder.glob("*.json")} - {DEVICE_TEST.name}
         for name in sorted(kept - {p.name for p in paths}):
             differences.append(f"{name} is no recording of this program")
     return [difference for difference in differences if difference is not None]
@@ -194,6 +238,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="compare only, and change nothing")
+    parser.add_argument("--new-image", action="store_true", help="make the image anew, too")
     parser.add_argument("--output", type=Path, default=TESTS, metavar="FOLDER")
     parser.add_argument(
         "--mock",
@@ -218,6 +263,8 @@ def main() -> int:
         differences = check(args.output)
         print("\n".join(differences) or "nothing has changed")
         return 1 if differences else 0
+    if args.new_image:
+        make_image(UPDATE_IMAGE)
     recordings = {args.name: args.mock or RECORDINGS[args.name]} if args.name else RECORDINGS
     for name, options in recordings.items():
         print("\n".join(str(path) for path in record(args.output, name, options)))

@@ -45,8 +45,8 @@ class EnumerateTest(TestbedCase):
     def test_reasons(self) -> None:
         """What lasts until a reset."""
         self.assert_blocked("--erratum", reason="SEAMRET_INVD_VMCS.*install newer microcode")
-        self.assert_blocked("--no-upload", reason="no firmware upload.*Linux 7.2 or later")
-        self.assert_blocked("--no-seamldr", reason="P-SEAMLDR is not known.*Linux 7.2 or later")
+        self.assert_blocked("--no-upload", reason="no tdx_module in /sys/class/firmware.*Linux 7.2")
+        self.assert_blocked("--no-seamldr", reason="no version of the P-SEAMLDR.*Linux 7.2")
         self.assert_blocked("--remaining=0", reason="0 updates left.*reset the host")
         lost = "TDX module is lost, and all TDs with it; only a full reset"
         self.assert_blocked("--lost", reason=lost, version=None)
@@ -55,7 +55,7 @@ class EnumerateTest(TestbedCase):
         """The reason has the file and its error, and is not that the kernel is too old."""
         eio = "version: .*Input/output error"
         self.assert_unreadable("version:read:EIO", f"running TDX module .*{eio}", version=None)
-        self.assert_unreadable("seamldr_version:read:EIO", f"P-SEAMLDR is not known .*{eio}")
+        self.assert_unreadable("seamldr_version:read:EIO", f"no version of the P-SEAMLDR .*{eio}")
         self.assert_unreadable(
             "num_remaining_updates:read:EIO", "updates left is not known .*Input/output error"
         )
