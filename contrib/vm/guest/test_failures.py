@@ -21,8 +21,6 @@ ERRORS = [
     "firmware-invalid",
     "unknown-error",
 ]
-# a busy kernel is asked again, one that takes no header 0x200 is offered the older one
-UPLOADS = {"device-busy": 4, "firmware-invalid": 2}
 PARAMETERS = Path("/sys/module/tdx_host/parameters")
 CPUINFO = Path("/run/cpuinfo")
 
@@ -76,7 +74,7 @@ class MatrixTest(DriverCase):
                     set_parameter("fault", f"{phase}:{error}")
                     clear_records()
                     self.assert_update_fails(f"'{phase}:{error}'", "nothing was changed")
-                    self.assertEqual(guest.uploads(), UPLOADS.get(error, 1))
+                    self.assertEqual(guest.uploads(), 1)
                     self.assertEqual(guest.attr("version"), "1.5.06")
             self.assert_history_has(f"'{phase}:{ERRORS[-1]}'")
         set_parameter("fault", "")
@@ -88,7 +86,7 @@ class MatrixTest(DriverCase):
             with self.subTest(phase=phase):
                 self.load(fault=f"{phase}:firmware-invalid", lost="1")
                 self.wait_for_release("1.5.16")
-                self.assert_update_fails("TDX module is lost", "reboot the host", phase)
+                self.assert_update_fails("TDX module is lost", "a full reset of the host", phase)
                 self.assert_history_has("TDX module is lost")
                 self.assertEqual(guest.uploads(), 1)
                 self.assertNotIn("Version", client.device())
@@ -117,10 +115,11 @@ class BlockedTest(DriverCase):
         self.wait_for_release("1.5.16")
         self.addCleanup(online.write_text, "1", encoding="utf-8")
         online.write_text("0", encoding="utf-8")
-        self.assert_blocked("CPU 1 is offline")
+        present = Path("/sys/devices/system/cpu/present").read_text(encoding="utf-8").strip()
+        self.assert_update_fails(f"are online, and an update needs all of {present}")
+        self.assertIn("updatable", client.device()["Flags"])
         self.assert_untouched()
         online.write_text("1", encoding="utf-8")
-        guest.wait_for(lambda: "updatable" in client.device()["Flags"], "the cure")
         client.fwupdmgr("update", check=0)
         self.assert_installed(IMAGE)
 
@@ -133,7 +132,7 @@ class BlockedTest(DriverCase):
         """The kernel hides the upload, and only /proc/cpuinfo says why."""
         self.load(erratum="1")
         self.assert_blocked("no version of the P-SEAMLDR")
-        self.assertEqual([d["Name"] for d in client.devices()], ["TDX Module"])
+        self.assertNotIn("VersionBootloader", client.device())
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         CPUINFO.write_text(
             "".join(
@@ -154,14 +153,14 @@ class KernelTest(DriverCase):
     """The other kernels that a user may run, and drivers that come and go."""
 
     def test_layouts(self) -> None:
-        for layout, header, uploads in ("v3", 1, 1), ("v4", 1, 1), ("v8", 1, 2), ("v9", 2, 1):
+        for layout, header in ("v3", 1), ("v4", 1), ("v9", 2):
             with self.subTest(layout=layout):
                 self.load(layout=layout)
                 self.wait_for_release("1.5.16")
-                self.assertIsNotNone(client.device("P-SEAMLDR"))
+                self.assertIn("VersionBootloader", client.device())
                 client.fwupdmgr("update", check=0)
                 self.assertEqual(client.device()["Version"], "1.5.16")
-                self.assertEqual(guest.uploads(), uploads)
+                self.assertEqual(guest.uploads(), 1)
                 self.assertEqual((guest.RECORDS / "data").read_bytes()[:2], bytes([0, header]))
 
     def test_driver_comes_and_goes(self) -> None:

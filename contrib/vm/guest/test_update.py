@@ -29,7 +29,8 @@ class UpdateTest(GuestCase):
         guest.offer(name)
         self.wait_for_release("1.5.16")
         devices = client.fwupdmgr("get-devices", check=0).stdout
-        self.assertRegex(devices, r"(?s)P-SEAMLDR:.*TDX Module:.*Current version: +1\.5\.06")
+        self.assertRegex(devices, r"(?s)TDX Module:.*Current version: +1\.5\.06")
+        self.assertRegex(devices, r"Bootloader Version: +1\.5\.06")
         self.assertIn("1.5.16", client.fwupdmgr("get-updates", check=0).stdout)
         client.fwupdmgr("update", check=0)
         self.assertEqual(guest.attr("version"), "1.5.16")
@@ -86,6 +87,18 @@ class SandboxTest(GuestCase):
         history = client.history()[0]
         self.assertEqual(history["UpdateState"], FAILED_TRANSIENT)
         self.assertIn(cure, history["UpdateError"])
+
+    def test_hidden_cpuinfo(self) -> None:
+        """A distribution may have hidden it, and our drop-in shows it again."""
+        hidden = "[Service]\nProcSubset=pid\n"
+        guest.set_drop_ins(distribution=hidden, tdx_module="")
+        guest.load_driver()
+        self.wait_for_device("1.5.06")
+        self.assertRegex(client.device()["UpdateError"], "ProcSubset=all.*/proc/cpuinfo")
+        guest.set_drop_ins(distribution=hidden)
+        self.wait_for_release("1.5.16")
+        client.fwupdmgr("update", check=0)
+        self.assert_installed("made-1.5.16.bin")
 
     def test_driver_loaded_later(self) -> None:
         guest.set_drop_ins(read_only=READ_ONLY)
