@@ -581,6 +581,20 @@ class OtherTest(MockTest):
             "loading: ignored, busy",
         )
 
+    def test_whose(self):
+        """What waits for us does not happen because of them."""
+        self.start()
+        self.other("loading:1,8192@0", "12288:4096@4096")
+        self.lose(self.good, "header_type")
+        self.other("4096:1", f"{len(self.good)}:-1")
+        self.send("1", self.good)
+        self.expect_log("other: loading: -1", "loading: aborted")
+        self.other("end:-1", "now:1,4096@0,0")
+        self.wait()
+        self.assertEqual(self.read("control/received"), "\xa5" * PAGE)
+        self.send("1", self.good, "0")
+        self.expect_log("other: loading: -1", "loading: aborted", "loading: 0", "loading: aborted")
+
     def test_once(self):
         self.start()
         self.other("end:-1", "data:1", "12288:4096@0", "")
