@@ -154,7 +154,7 @@ fu_test_image_new(const FuTest *self, FuTdxBlobVersion blob_version, gsize modul
 	sigstruct = fu_test_sigstruct_new(self, 900, seamhash);
 	memmove(buf->data + 4096, sigstruct->data, sigstruct->len);
 	if (module_pages > 1) /* gdt_idt_offset, fault_wrapper_offset */
-		fu_test_poke(buf, 5088, "00100000ff1f0000");
+		fu_test_poke(buf, 5088, "00100000001e0000");
 	fu_test_sign(self, buf, 4096);
 	fu_test_fix_checksum(buf);
 	return g_steal_pointer(&buf);
@@ -412,7 +412,7 @@ fu_tdx_blob_firmware_header_func(gconstpointer user_data)
 	    {5088, "0000000001000000", "InvalidFile: gdt_idt_offset is 0x0 *wrapper* 0x1,*"},
 	    {5088, "0100000001000000", "InvalidFile: gdt_idt_offset is 0x1 *"},
 	    {5088, "0020000001000000", "InvalidFile: gdt_idt_offset is 0x2000 *"},
-	    {5088, "0010000000200000", "InvalidFile: gdt_idt_offset is 0x1000 *wrapper* 0x2000,*"},
+	    {5088, "00100000011e0000", "InvalidFile: gdt_idt_offset is 0x1000 *wrapper* 0x1e01,*"},
 	    {5088, "00f0ffffffffffff", "InvalidFile: gdt_idt_offset is 0xfffff000 *"},
 	};
 

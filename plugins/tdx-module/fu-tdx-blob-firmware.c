@@ -6,6 +6,10 @@
 
 #include "config.h"
 
+#ifdef HAVE_GNUTLS
+#include <gnutls/crypto.h>
+#endif
+
 #include "fu-tdx-blob-firmware.h"
 
 struct _FuTdxBlobFirmware {
@@ -79,11 +83,19 @@ fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
 	return TRUE;
 }
 
-/* two words at once, as fu_sum16w() takes half as long as SHA-384 here */
+#ifdef HAVE_GNUTLS
+typedef struct {
+	gnutls_hash_hd_t hash; /* of the module */
+	gsize skip;	       /* bytes before the module */
+	guint16 sum;
+} FuTdxBlobFirmwareVerifyHelper;
+
+/* four words at once, as fu_sum16w() takes half as long as SHA-384 here */
 static gboolean
-fu_tdx_blob_firmware_sum_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
+fu_tdx_blob_firmware_verify_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
 {
-	guint16 *sum = (guint16 *)user_data;
+	FuTdxBlobFirmwareVerifyHelper *helper = (FuTdxBlobFirmwareVerifyHelper *)user_data;
+	gsize skip = MIN(helper->skip, bufsz);
 	guint64 lanes = 0;
 
 	for (gsize i = 0; i + sizeof(guint64) <= bufsz; i += sizeof(guint64)) {
@@ -91,27 +103,45 @@ fu_tdx_blob_firmware_sum_cb(const guint8 *buf, gsize bufsz, gpointer user_data, 
 		memcpy(&tmp, buf + i, sizeof(tmp)); /* nocheck:blocked */
 		lanes += (tmp & 0x0000FFFF0000FFFF) + ((tmp >> 16) & 0x0000FFFF0000FFFF);
 	}
-	*sum += lanes + (lanes >> 32);
+	helper->sum += lanes + (lanes >> 32);
+	helper->skip -= skip;
+	gnutls_hash(helper->hash, buf + skip, bufsz - skip);
 	return TRUE;
 }
 
+/* checksum of the image and hash of the module, in one pass; several times as fast as GChecksum */
 static gboolean
-fu_tdx_blob_firmware_check_sum(FuInputStream *stream, GError **error)
+fu_tdx_blob_firmware_verify(FuInputStream *stream, guint8 *digest, GError **error)
 {
-	guint16 sum = 0;
+	gboolean ret;
+	FuTdxBlobFirmwareVerifyHelper helper = {.skip = FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE};
 
-	if (!fu_input_stream_chunkify(stream, fu_tdx_blob_firmware_sum_cb, &sum, error))
+	if (gnutls_hash_init(&helper.hash, GNUTLS_DIG_SHA384) < 0) {
+		g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_INTERNAL, "no SHA-384");
 		return FALSE;
-	if (sum != 0x0) {
+	}
+	ret = fu_input_stream_chunkify(stream, fu_tdx_blob_firmware_verify_cb, &helper, error);
+	gnutls_hash_deinit(helper.hash, digest);
+	if (!ret)
+		return FALSE;
+	if (helper.sum != 0x0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
 			    "sum of all 16-bit words of the image is 0x%04x, expected 0x0000",
-			    sum);
+			    helper.sum);
 		return FALSE;
 	}
 	return TRUE;
 }
+#else
+static gboolean
+fu_tdx_blob_firmware_verify(FuInputStream *stream, guint8 *digest, GError **error)
+{
+	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
+	return FALSE;
+}
+#endif
 
 static gboolean
 fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
@@ -120,6 +150,7 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 				  FuFirmwareParseFlags flags,
 				  GError **error)
 {
+	guint8 digest[FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH] = {0};
 	g_autoptr(FuFirmware) module = fu_firmware_new();
 	g_autoptr(FuFirmware) sigstruct = g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL);
 	g_autoptr(FuInputStream) stream_module = NULL;
@@ -147,10 +178,11 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 		return FALSE;
 	if (flags & FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM)
 		return TRUE;
-	if (!fu_tdx_blob_firmware_check_sum(stream, error))
+	if (!fu_tdx_blob_firmware_verify(stream, digest, error))
 		return FALSE;
 	return fu_tdx_sigstruct_firmware_check_module(FU_TDX_SIGSTRUCT_FIRMWARE(sigstruct),
-						      stream_module,
+						      digest,
+						      modulesz,
 						      error);
 }
 

@@ -8,10 +8,12 @@
 
 #ifdef HAVE_GNUTLS
 #include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
 #endif
 
 #include "fu-tdx-sigstruct-firmware.h"
+
+/* an entry of 16 bytes for each exception */
+#define FU_TDX_SIGSTRUCT_FIRMWARE_FAULT_WRAPPER_SIZE (32 * 16)
 
 struct _FuTdxSigstructFirmware {
 	FuFirmware parent_instance;
@@ -129,31 +131,6 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	return TRUE;
 }
 
-static gboolean
-fu_tdx_sigstruct_firmware_hash_cb(const guint8 *buf,
-				  gsize bufsz,
-				  gpointer user_data,
-				  GError **error)
-{
-	gnutls_hash((gnutls_hash_hd_t)user_data, buf, bufsz);
-	return TRUE;
-}
-
-/* several times as fast as GChecksum */
-static gboolean
-fu_tdx_sigstruct_firmware_hash(FuInputStream *stream, guint8 *digest, GError **error)
-{
-	gboolean ret;
-	gnutls_hash_hd_t hash = NULL;
-
-	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA384) < 0) {
-		g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_INTERNAL, "no SHA-384");
-		return FALSE;
-	}
-	ret = fu_input_stream_chunkify(stream, fu_tdx_sigstruct_firmware_hash_cb, hash, error);
-	gnutls_hash_deinit(hash, digest);
-	return ret;
-}
 #else
 static gboolean
 fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError **error)
@@ -162,46 +139,36 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	return FALSE;
 }
 
-static gboolean
-fu_tdx_sigstruct_firmware_hash(FuInputStream *stream, guint8 *digest, GError **error)
-{
-	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
-	return FALSE;
-}
 #endif
 
 /* P-SEAMLDR asks for the hash when the running module is already gone */
 gboolean
 fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
-				       FuInputStream *stream,
+				       const guint8 *digest,
+				       gsize modulesz,
 				       GError **error)
 {
-	gsize streamsz = 0;
-	guint8 digest[FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH] = {0};
 	guint32 gdt_idt = fu_struct_tdx_sigstruct_get_gdt_idt_offset(self->st);
 	guint32 fault_wrapper = fu_struct_tdx_sigstruct_get_fault_wrapper_offset(self->st);
 	g_autofree gchar *actual = NULL;
 	g_autofree gchar *expected = fu_tdx_sigstruct_firmware_get_mrseam(self);
-	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob = g_bytes_new(digest, FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH);
 
-	if (!fu_input_stream_size(stream, &streamsz, error))
-		return FALSE;
 	if (gdt_idt % FU_TDX_PAGE_SIZE != 0 || (gdt_idt == 0) != (fault_wrapper == 0) ||
-	    gdt_idt >= streamsz || fault_wrapper >= streamsz) {
+	    gdt_idt > modulesz - FU_TDX_PAGE_SIZE ||
+	    fault_wrapper > modulesz - FU_TDX_SIGSTRUCT_FIRMWARE_FAULT_WRAPPER_SIZE) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
 			    "gdt_idt_offset is 0x%x and fault_wrapper_offset 0x%x, expected both "
-			    "or none 0x0, inside the module of 0x%zx bytes, and the first at the "
-			    "start of a page",
+			    "or none 0x0, a whole page and 0x%x bytes before the end of the module "
+			    "at 0x%zx",
 			    gdt_idt,
 			    fault_wrapper,
-			    streamsz);
+			    (guint)FU_TDX_SIGSTRUCT_FIRMWARE_FAULT_WRAPPER_SIZE,
+			    modulesz);
 		return FALSE;
 	}
-	if (!fu_tdx_sigstruct_firmware_hash(stream, digest, error))
-		return FALSE;
-	blob = g_bytes_new(digest, sizeof(digest));
 	actual = fu_bytes_to_string(blob);
 	if (g_strcmp0(actual, expected) != 0) {
 		g_set_error(error,
