@@ -40,8 +40,7 @@ fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **er
 	gboolean ret;
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
-	g_autoptr(FuProgress) progress_cleanup = fu_progress_new(G_STRLOC);
-	g_autoptr(GError) error_cleanup = NULL;
+	g_autoptr(GError) error_reload = NULL;
 
 	firmware = mock_fixture_prepare(fixture, blob, error);
 	g_assert_nonnull(firmware);
@@ -56,12 +55,9 @@ fault_update(MockFixture *fixture, const Fault *fault, GBytes *blob, GError **er
 				       FWUPD_INSTALL_FLAG_FORCE,
 				       error);
 
-	/* the engine does this in both cases */
-	if (!fu_device_cleanup(fixture->device,
-			       progress_cleanup,
-			       FWUPD_INSTALL_FLAG_NONE,
-			       &error_cleanup))
-		g_test_message("cleanup: %s", error_cleanup->message);
+	/* the engine has the plugin do this in both cases */
+	if (!fu_device_reload(fixture->device, &error_reload))
+		g_test_message("reload: %s", error_reload->message);
 	return ret;
 }
 

@@ -15,6 +15,9 @@
 
 #define FU_FW_UPLOAD_SYSFS_TIMEOUT 500 /* ms */
 
+/* odd, so that the last read sees what is behind our data too */
+#define FU_FW_UPLOAD_COMPARE_SIZE 0x7FFF
+
 /* most uploads take a few milliseconds, so look often at first: half a second, then a minute */
 #define FU_FW_UPLOAD_POLL_FAST_COUNT 250
 #define FU_FW_UPLOAD_POLL_FAST_DELAY 2 /* ms */
@@ -99,22 +102,35 @@ fu_fw_upload_check_idle(FuUdevDevice *device, const gchar *name, GError **error)
 	return TRUE;
 }
 
+/* a mixture with what another program has written would be fatal */
 static gboolean
-fu_fw_upload_compare(GInputStream *stream, GBytes *blob, GError **error)
+fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, GError **error)
 {
 	gsize bufsz = 0;
 	gsize offset = 0;
-	gsize len = 0;
 	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
-	guint8 chunk[0x1000];
+	g_autofree gchar *path = NULL;
+	g_autoptr(FuInputStream) stream = NULL;
 
-	do {
-		if (!g_input_stream_read_all(stream, chunk, sizeof(chunk), &len, NULL, error)) {
-			fwupd_error_convert(error);
+	/* not recorded */
+	if (fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
+		return TRUE;
+	path =
+	    g_build_filename(fu_udev_device_get_sysfs_path(device), "firmware", name, "data", NULL);
+	stream = fu_input_stream_from_path(path, error);
+	if (stream == NULL)
+		return FALSE;
+	while (offset < bufsz) {
+		g_autoptr(GByteArray) tmp = NULL;
+
+		tmp = fu_input_stream_read_byte_array(stream,
+						      offset,
+						      FU_FW_UPLOAD_COMPARE_SIZE,
+						      NULL,
+						      error);
+		if (tmp == NULL)
 			return FALSE;
-		}
-		if (len > bufsz - offset || memcmp(chunk, buf + offset, len) != 0 ||
-		    (len == 0 && offset != bufsz)) {
+		if (tmp->len > bufsz - offset || memcmp(tmp->data, buf + offset, tmp->len) != 0) {
 			g_set_error(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_WRITE,
@@ -122,31 +138,9 @@ fu_fw_upload_compare(GInputStream *stream, GBytes *blob, GError **error)
 				    offset);
 			return FALSE;
 		}
-		offset += len;
-	} while (len > 0);
-	return TRUE;
-}
-
-/* a mixture with what another program has written would be fatal */
-static gboolean
-fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, GError **error)
-{
-	g_autofree gchar *path = NULL;
-	g_autoptr(GFile) file = NULL;
-	g_autoptr(GFileInputStream) stream = NULL;
-
-	/* not recorded */
-	if (fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
-		return TRUE;
-	path =
-	    g_build_filename(fu_udev_device_get_sysfs_path(device), "firmware", name, "data", NULL);
-	file = g_file_new_for_path(path);
-	stream = g_file_read(file, NULL, error);
-	if (stream == NULL) {
-		fwupd_error_convert(error);
-		return FALSE;
+		offset += tmp->len;
 	}
-	return fu_fw_upload_compare(G_INPUT_STREAM(stream), blob, error);
+	return TRUE;
 }
 
 static gboolean
@@ -238,10 +232,12 @@ fu_fw_upload_wait(FuUdevDevice *device, const gchar *name, GError **error)
 }
 
 /* `error` is empty, or `<status>:<error>` */
-static FuFwUploadError
-fu_fw_upload_read_answer(FuUdevDevice *device, const gchar *name, GError **error)
+static gboolean
+fu_fw_upload_read_answer(FuUdevDevice *device,
+			 const gchar *name,
+			 FuFwUploadError *answer,
+			 GError **error)
 {
-	FuFwUploadError answer;
 	const gchar *colon;
 	g_autofree gchar *value = NULL;
 	g_autoptr(GError) error_local = NULL;
@@ -255,18 +251,21 @@ fu_fw_upload_read_answer(FuUdevDevice *device, const gchar *name, GError **error
 			g_propagate_prefixed_error(error,
 						   g_steal_pointer(&error_local),
 						   "failed to read the result of the upload: ");
-			return FU_FW_UPLOAD_ERROR_UNKNOWN;
+			return FALSE;
 		}
 		if (!fu_fw_upload_check_idle(device, name, error))
-			return FU_FW_UPLOAD_ERROR_UNKNOWN;
-		return FU_FW_UPLOAD_ERROR_NONE;
+			return FALSE;
 	}
-	if (value[0] == '\0')
-		return FU_FW_UPLOAD_ERROR_NONE;
+	if (value == NULL || value[0] == '\0') {
+		*answer = FU_FW_UPLOAD_ERROR_NONE;
+		return TRUE;
+	}
 	colon = strchr(value, ':');
-	answer = fu_fw_upload_error_from_string(colon != NULL ? colon + 1 : value);
+	*answer = fu_fw_upload_error_from_string(colon != NULL ? colon + 1 : value);
+	if (*answer == FU_FW_UPLOAD_ERROR_UNKNOWN)
+		*answer = FU_FW_UPLOAD_ERROR_UNKNOWN_ERROR;
 	g_set_error(error, FWUPD_ERROR, FWUPD_ERROR_WRITE, "the kernel said '%s'", value);
-	return answer != FU_FW_UPLOAD_ERROR_UNKNOWN ? answer : FU_FW_UPLOAD_ERROR_UNKNOWN_ERROR;
+	return FALSE;
 }
 
 static void
@@ -290,14 +289,6 @@ fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
 {
 	g_autoptr(FuFwUploadResult) result = g_new0(FuFwUploadResult, 1);
 
-	/* the kernel does nothing with that, and keeps the error of the last upload */
-	if (g_bytes_get_size(blob) == 0) {
-		g_set_error_literal(&result->error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "image has no bytes, expected at least 1");
-		return g_steal_pointer(&result);
-	}
 	if (!fu_fw_upload_check_idle(device, name, &result->error) ||
 	    !fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_START, &result->error))
 		return g_steal_pointer(&result);
@@ -313,6 +304,7 @@ fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
 	if (!fu_fw_upload_wait(device, name, &result->error))
 		return g_steal_pointer(&result);
 	result->pending = FALSE;
-	result->answer = fu_fw_upload_read_answer(device, name, &result->error);
+	if (!fu_fw_upload_read_answer(device, name, &result->answer, &result->error))
+		g_debug("upload failed: %s", result->error->message);
 	return g_steal_pointer(&result);
 }

@@ -252,10 +252,7 @@ fu_tdx_sigstruct_firmware_fields_func(gconstpointer user_data)
 	    {16, "de100000", "InvalidData: *.module_vendor was *, expected 0x8086 and got 0x10de"},
 	    {24, "00010000", "InvalidData: *.size was *, expected 0x200 and got 0x100"},
 	    {28, "40000000", "InvalidData: *.key_size was *, expected 0x60 and got 0x40"},
-	    {32, "61000000", "InvalidData: *.modulus_size was *, expected 0x60 and got 0x61"},
-	    {36, "00000000", "InvalidData: *.exponent_size was *, expected 0x1 and got 0x0"},
 	    {40, "01", "InvalidData: *.reserved0 was not valid"},
-	    {127, "80", "InvalidData: *.reserved0 was not valid"},
 	    {512, "01000000", "InvalidData: *.exponent was *, expected 0x10001 and got 0x1"},
 	    {950, "0100000000000000", "InvalidData: *.attributes was *, expected 0x0 and got 0x1"},
 	    {978, "01", "InvalidData: *.reserved1 was not valid"},
@@ -263,7 +260,6 @@ fu_tdx_sigstruct_firmware_fields_func(gconstpointer user_data)
 	    {1008, "01", "InvalidData: *.reserved3 was not valid"},
 	    {1023, "10", "InvalidData: *.reserved3 was not valid"},
 	    {2048, "01", "InvalidData: *.padding was not valid"},
-	    {4095, "10", "InvalidData: *.padding was not valid"},
 	    {1000, "05000000", "InvalidFile: version_major is 0 and the rest *0x5*"},
 	    {1004, "12030000", "InvalidFile: version_major is 0 *version_build 0x312*"},
 	    {12, "01000000", "InvalidFile: module_type is 0x1, expected 0x0, or 0x80000000*"},
@@ -602,7 +598,6 @@ fu_tdx_host_cpuinfo_invalid_func(gconstpointer user_data)
 	    {"cpu family\t: six\n", "InvalidData: 'six' is not a number*"},
 	    {"model\t: 256\n", "InvalidData: '256' is not a number up to 255"},
 	    {"model\t: -1\n", "InvalidData: '-1' is not a number*"},
-	    {"model\t: \n", "InvalidData: '' is not a number*"},
 	    {"cpu family: 600\n", "InvalidData: '600' is not a number up to 270"},
 	    {"cpu family: 6\nmodel: 143\nstepping: 8\ncpu family: 6\nstepping: 8\n",
 	     "NotSupported: *0x806f0 and 0x600, expected the same *"},
@@ -632,7 +627,6 @@ fu_tdx_host_misc_func(gconstpointer user_data)
 	    {"sev 7\ntdx2 1\nno tdx 1\n", 0, "NotSupported: this kernel has no line 'tdx'*"},
 	    {"tdx \n", 0, "InvalidData: '' is not a number*"},
 	    {"tdx max\n", 0, "InvalidData: 'max' is not a number*"},
-	    {"tdx -1\n", 0, "InvalidData: '-1' is not a number*"},
 	    {"tdx 4294967296\n", 0, "InvalidData: '4294967296' is not a number up to *"},
 	};
 
@@ -977,10 +971,15 @@ fu_test_emulation_new(const gchar *basename)
 	g_autoptr(GError) error = NULL;
 
 	self->ctx = fu_context_new();
+	fu_context_add_flag(self->ctx, FU_CONTEXT_FLAG_NO_CACHE);
+	fu_context_set_path(self->ctx, FU_PATH_KIND_DATADIR_QUIRKS, SRCDIR);
 	fu_context_set_path(self->ctx, FU_PATH_KIND_PROCFS, "/proc");
 	fu_context_set_path(self->ctx, FU_PATH_KIND_SYSFSDIR, "/sys");
 	self->plugin = fu_plugin_new_from_gtype(fu_tdx_module_plugin_get_type(), self->ctx);
 	fu_plugin_runner_init(self->plugin);
+	ret = fu_context_load(self->ctx, progress, FU_CONTEXT_LOAD_FLAG_NONE, &error);
+	g_assert_no_error(error);
+	g_assert_true(ret);
 	self->backend = g_object_new(FU_TYPE_BACKEND,
 				     "context",
 				     self->ctx,
@@ -1039,7 +1038,7 @@ fu_tdx_module_plugin_enumerate_func(gconstpointer user_data)
 }
 
 static void
-fu_test_events_remove(GPtrArray *events, const gchar *id)
+fu_test_remove_event(GPtrArray *events, const gchar *id)
 {
 	g_autofree gchar *id_hash = fu_device_event_build_id(id);
 
@@ -1052,8 +1051,9 @@ fu_test_events_remove(GPtrArray *events, const gchar *id)
 
 /* of the image that was recorded, signed with a key that nobody has */
 static FuFirmware *
-fu_test_emulation_prepare(FuDevice *device)
+fu_test_emulation_prepare(FuTestEmulation *self)
 {
+	FuDevice *device = fu_test_emulation_get_device(self);
 	gboolean ret;
 	g_autofree gchar *signer_img = NULL;
 	g_autoptr(FuFirmware) builder = fu_test_build();
@@ -1071,7 +1071,7 @@ fu_test_emulation_prepare(FuDevice *device)
 					      FU_FIRMWARE_PARSE_FLAG_NONE,
 					      &error);
 	g_assert_no_error(error);
-	fu_firmware_set_version(firmware, "2.0.08"); /* nocheck:set-version */
+	fu_firmware_set_version(firmware, "2.0.08");
 	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), &error);
 	signer_img = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
 	ret = fu_device_set_quirk_kv(device,
@@ -1106,12 +1106,12 @@ fu_tdx_module_plugin_update_func(gconstpointer user_data)
 		g_autoptr(FuTestEmulation) self = fu_test_emulation_new("tdx-module-setup.json");
 		FuDevice *device = fu_test_emulation_get_device(self);
 		FuDevice *donor = fu_test_emulation_load(self, "tdx-module-install.json");
-		g_autoptr(FuFirmware) firmware = fu_test_emulation_prepare(device);
+		g_autoptr(FuFirmware) firmware = fu_test_emulation_prepare(self);
 		g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 		g_autoptr(GError) error = NULL;
 
 		if (items[i].id != NULL)
-			fu_test_events_remove(fu_device_get_events(donor), items[i].id);
+			fu_test_remove_event(fu_device_get_events(donor), items[i].id);
 		fu_device_incorporate(device, donor, FU_DEVICE_INCORPORATE_FLAG_ALL);
 		ret = fu_plugin_runner_write_firmware(self->plugin,
 						      device,

@@ -95,14 +95,12 @@ static gboolean
 fu_tdx_blob_firmware_verify_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
 {
 	FuTdxBlobFirmwareVerifyHelper *helper = (FuTdxBlobFirmwareVerifyHelper *)user_data;
+	const guint64 *words = (const guint64 *)(gconstpointer)buf;
 	gsize skip = MIN(helper->skip, bufsz);
 	guint64 lanes = 0;
 
-	for (gsize i = 0; i + sizeof(guint64) <= bufsz; i += sizeof(guint64)) {
-		guint64 tmp;
-		memcpy(&tmp, buf + i, sizeof(tmp)); /* nocheck:blocked */
-		lanes += (tmp & 0x0000FFFF0000FFFF) + ((tmp >> 16) & 0x0000FFFF0000FFFF);
-	}
+	for (gsize i = 0; i < bufsz / sizeof(guint64); i++)
+		lanes += (words[i] & 0xFFFF0000FFFF) + ((words[i] >> 16) & 0xFFFF0000FFFF);
 	helper->sum += lanes + (lanes >> 32);
 	helper->skip -= skip;
 	gnutls_hash(helper->hash, buf + skip, bufsz - skip);

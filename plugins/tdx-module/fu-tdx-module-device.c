@@ -142,16 +142,6 @@ fu_tdx_module_device_reload(FuDevice *device, GError **error)
 	return fu_tdx_module_device_ensure_host(self, error);
 }
 
-/* also after a failed update, to show what is left */
-static gboolean
-fu_tdx_module_device_cleanup(FuDevice *device,
-			     FuProgress *progress,
-			     FwupdInstallFlags flags,
-			     GError **error)
-{
-	return fu_tdx_module_device_reload(device, error);
-}
-
 static FuFirmware *
 fu_tdx_module_device_parse(FuTdxModuleDevice *self, GBytes *blob, GError **error)
 {
@@ -323,7 +313,6 @@ fu_tdx_module_device_class_init(FuTdxModuleDeviceClass *klass)
 	device_class->probe = fu_tdx_module_device_probe;
 	device_class->setup = fu_tdx_module_device_setup;
 	device_class->reload = fu_tdx_module_device_reload;
-	device_class->cleanup = fu_tdx_module_device_cleanup;
 	device_class->prepare_firmware = fu_tdx_module_device_prepare_firmware;
 	device_class->write_firmware = fu_tdx_module_device_write_firmware;
 	device_class->set_quirk_kv = fu_tdx_module_device_set_quirk_kv;

@@ -45,6 +45,20 @@ fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError *
 	return TRUE;
 }
 
+/* also after a failure; and a success has cleared the reason why there cannot be another update */
+static gboolean
+fu_tdx_module_plugin_composite_cleanup(FuPlugin *plugin, GPtrArray *devices, GError **error)
+{
+	for (guint i = 0; i < devices->len; i++) {
+		FuDevice *device = g_ptr_array_index(devices, i);
+		if (FU_IS_TDX_MODULE_DEVICE(device) &&
+		    !fu_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED) &&
+		    !fu_device_reload(device, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static void
 fu_tdx_module_plugin_init(FuTdxModulePlugin *self)
 {
@@ -75,5 +89,6 @@ fu_tdx_module_plugin_class_init(FuTdxModulePluginClass *klass)
 	FuPluginClass *plugin_class = FU_PLUGIN_CLASS(klass);
 	plugin_class->constructed = fu_tdx_module_plugin_constructed;
 	plugin_class->modify_config = fu_tdx_module_plugin_modify_config;
+	plugin_class->composite_cleanup = fu_tdx_module_plugin_composite_cleanup;
 	plugin_class->device_created = fu_tdx_module_plugin_device_created;
 }

@@ -60,9 +60,7 @@ fu_tdx_preflight_version_to_series(const gchar *version)
 	    !fu_version_verify_format(version, FWUPD_VERSION_FORMAT_TRIPLET, NULL))
 		return NULL;
 	split = g_strsplit(version, ".", -1);
-	return g_strdup_printf("%u.%u",
-			       (guint)g_ascii_strtoull(split[0], NULL, 10),
-			       (guint)g_ascii_strtoull(split[1], NULL, 10));
+	return g_strdup_printf("%s.%s", split[0], split[1]);
 }
 
 /* the least that it can be, 0 for a series that is not known */

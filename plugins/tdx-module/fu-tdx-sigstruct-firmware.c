@@ -194,7 +194,7 @@ fu_tdx_sigstruct_firmware_ensure_version(FuTdxSigstructFirmware *self)
 				  fu_struct_tdx_sigstruct_get_version_major(self->st),
 				  fu_struct_tdx_sigstruct_get_version_minor(self->st),
 				  fu_struct_tdx_sigstruct_get_version_update(self->st));
-	fu_firmware_set_version(FU_FIRMWARE(self), version); /* nocheck:set-version */
+	fu_firmware_set_version(FU_FIRMWARE(self), version);
 }
 
 /* what the parser of the struct does not check, and the host does not matter for */
