@@ -276,6 +276,63 @@ reapply_fwupd_fetch_release(FwupdClient *client,
 	return NULL;
 }
 
+/* the metadata of a folder has no SHA-1, and of its releases fwupd only shows those that are newer */
+static GBytes *
+reapply_fwupd_fetch_folder(const gchar *dirname, const gchar *sha1, gchar **origin)
+{
+	const gchar *name;
+	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree gchar *filename = g_build_filename(dirname, name, NULL);
+		g_autofree gchar *name_lower = g_ascii_strdown(name, -1);
+		g_autoptr(GBytes) blob = NULL;
+
+		if (g_file_test(filename, G_FILE_TEST_IS_DIR) &&
+		    !g_file_test(filename, G_FILE_TEST_IS_SYMLINK)) {
+			blob = reapply_fwupd_fetch_folder(filename, sha1, origin);
+			if (blob != NULL)
+				return g_steal_pointer(&blob);
+			continue;
+		}
+		if (!g_str_has_suffix(name_lower, ".cab"))
+			continue;
+		blob = reapply_file_read(filename, NULL);
+		if (blob != NULL && reapply_fwupd_check(blob, filename, sha1, NULL)) {
+			*origin = g_strdup(name);
+			return g_steal_pointer(&blob);
+		}
+	}
+	return NULL;
+}
+
+static GBytes *
+reapply_fwupd_fetch_folders(FwupdClient *client,
+			    const gchar *sha1,
+			    gchar **origin,
+			    GString *reasons)
+{
+	g_autoptr(GError) error_local = NULL;
+	g_autoptr(GPtrArray) remotes = fwupd_client_get_remotes(client, NULL, &error_local);
+
+	if (remotes == NULL)
+		reapply_collect(reasons, error_local);
+	for (guint i = 0; remotes != NULL && i < remotes->len; i++) {
+		FwupdRemote *remote = g_ptr_array_index(remotes, i);
+		g_autoptr(GBytes) blob = NULL;
+
+		if (fwupd_remote_get_kind(remote) != FWUPD_REMOTE_KIND_DIRECTORY ||
+		    !fwupd_remote_has_flag(remote, FWUPD_REMOTE_FLAG_ENABLED))
+			continue;
+		blob = reapply_fwupd_fetch_folder(fwupd_remote_get_filename_cache(remote),
+						  sha1,
+						  origin);
+		if (blob != NULL)
+			return g_steal_pointer(&blob);
+	}
+	return NULL;
+}
+
 /**
  * reapply_fwupd_fetch:
  * @client: a client
@@ -293,7 +350,6 @@ reapply_fwupd_fetch(FwupdClient *client, FwupdDevice *installed, gchar **origin,
 	FwupdRelease *release = fwupd_device_get_release_default(installed);
 	const gchar *sha1 = reapply_fwupd_get_sha1(installed);
 	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GPtrArray) releases = NULL;
 	g_autoptr(GString) reasons = g_string_new(NULL);
 
 	/* fwupd adds the remote to the history if it has metadata with this SHA-1 */
@@ -301,18 +357,9 @@ reapply_fwupd_fetch(FwupdClient *client, FwupdDevice *installed, gchar **origin,
 	if (blob != NULL)
 		return g_steal_pointer(&blob);
 
-	/* metadata may have no SHA-1, but these are only the releases that could be installed now
-	 */
-	releases = fwupd_client_get_releases(client, fwupd_device_get_id(installed), NULL, NULL);
-	for (guint i = 0; releases != NULL && i < releases->len; i++) {
-		FwupdRelease *release_tmp = g_ptr_array_index(releases, i);
-		if (g_strcmp0(fwupd_release_get_version(release_tmp),
-			      fwupd_release_get_version(release)) != 0)
-			continue;
-		blob = reapply_fwupd_fetch_release(client, release_tmp, sha1, origin, reasons);
-		if (blob != NULL)
-			return g_steal_pointer(&blob);
-	}
+	blob = reapply_fwupd_fetch_folders(client, sha1, origin, reasons);
+	if (blob != NULL)
+		return g_steal_pointer(&blob);
 	g_set_error(error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_NOT_FOUND,

@@ -344,12 +344,28 @@ class ApplyTest(ReapplyCase):
         """The reason is fwupd's, and no attempt is made."""
         reapply = self.make_stored()
         reapply.reboot()
+        self.set_remaining(reapply, "0")
+        self.assert_refused(reapply, "the device cannot be updated: The P-SEAMLDR has 0 updates")
+        self.assertIn("The P-SEAMLDR has 0 updates left", reapply("status"))
+        self.set_remaining(reapply, "10")
+        self.assert_applied(reapply)
+
+    def set_remaining(self, reapply: Reapply, remaining: str) -> None:
+        """What lasts is only seen when fwupd starts."""
+        reapply.bed.stop_daemon()
+        reapply.bed.mock.set(remaining=remaining)
+        reapply.bed.start_daemon()
+
+    def test_cpu_offline(self) -> None:
+        """What passes is refused by fwupd itself, before anything is touched."""
+        reapply = self.make_stored()
+        reapply.reboot()
         reapply.bed.mock.set(online="0-2")
-        reapply.bed.wait_for(lambda: "UpdateError" in reapply.bed.device(), "the reason", 60)
-        self.assert_refused(reapply, "the device cannot be updated: CPU 3 is offline")
-        self.assertIn("CPU 3 is offline", reapply("status"))
+        out = self.assert_refused(reapply, f"fwupd has not installed it, now {BIOS} is running: ")
+        self.assertIn("CPUs 0-2 are online, and an update needs all of 0-3", out)
         reapply.bed.mock.set(online="0-3")
-        reapply.bed.wait_for(lambda: "UpdateError" not in reapply.bed.device(), "the mend", 60)
+        self.assert_refused(reapply, "there was an attempt since the machine has started")
+        reapply.reboot()
         self.assert_applied(reapply)
 
     def test_late(self) -> None:
@@ -522,11 +538,27 @@ class StoreTest(ReapplyCase):
         reapply.reboot()
         self.assert_applied(reapply)
 
+    def test_folder(self) -> None:
+        """Wherever it is in the folder of the remote, and whatever else is there."""
+        reapply = self.make_host()
+        bed = reapply.bed
+        folder = bed.cabinets / "sub"
+        folder.mkdir()
+        (folder / "loop").symlink_to(bed.cabinets)
+        (bed.cabinets / "other.cab").write_bytes(b"no cabinet")
+        cabinet = bed.cabinet(bed.image("new.bin"), NEW, ["806F0"], folder=folder)
+        cabinet.rename(folder / "NEW.CAB")
+        bed.wait_for(lambda: bed.has_release(NEW), "the release")
+        bed.fwupdmgr("update", check=0)
+        self.assertIn(f"stored TDX module {NEW} from NEW.CAB", reapply("store"))
+        reapply.reboot()
+        self.assert_applied(reapply)
+
     def test_blocked(self) -> None:
-        """The update was the last one until the next reboot."""
+        """The update was the last one until the next reset."""
         reapply = self.make_updated("--remaining=1")
         bed = reapply.bed
-        bed.wait_for(lambda: "0 updates left" in bed.device().get("UpdateError", ""), "the reason")
+        self.assertNotIn("updatable", bed.device()["Flags"])
         self.assertIn(f"stored TDX module {NEW} from new.bin.cab", reapply.store_changed())
 
     def test_with_guests(self) -> None:
