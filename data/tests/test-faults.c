@@ -279,7 +279,7 @@ fault_attrs_func(void)
 	    {"firmware/tdx_module/status", NULL},
 	    {"cpu/online", NULL},
 	    {"cpu/present", NULL},
-	    {"cpuinfo", NULL},
+	    {"cpuinfo", "cpu-unknown"},
 	};
 	const gchar *faults[] = {
 	    "attr-errno=%s:EIO\n",

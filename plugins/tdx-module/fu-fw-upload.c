@@ -268,12 +268,18 @@ fu_fw_upload_read_answer(FuUdevDevice *device,
 	return FALSE;
 }
 
+/* another program may have ended our upload already, which then goes on */
 static void
-fu_fw_upload_abort(FuUdevDevice *device, const gchar *name)
+fu_fw_upload_abort(FuUdevDevice *device, const gchar *name, FuFwUploadResult *result)
 {
 	g_autoptr(GError) error_local = NULL;
-	if (!fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_ABORT, &error_local))
+
+	if (!fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_ABORT, &error_local)) {
 		g_debug("failed to abort the upload: %s", error_local->message);
+		g_clear_error(&error_local);
+	}
+	if (!fu_fw_upload_wait(device, name, &error_local))
+		result->pending = g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_BUSY);
 }
 
 void
@@ -297,7 +303,7 @@ fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
 					name,
 					FU_FW_UPLOAD_LOADING_FINISH,
 					&result->error)) {
-		fu_fw_upload_abort(device, name);
+		fu_fw_upload_abort(device, name, result);
 		return g_steal_pointer(&result);
 	}
 	result->pending = TRUE;

@@ -736,7 +736,7 @@ fu_tdx_preflight_passing_func(gconstpointer user_data)
 	host = fu_test_host;
 	host.cpu = 0;
 	host.errors[FU_TDX_HOST_FACT_CPU] = (gchar *)"it was 'x'";
-	fu_test_assert_host(&host, "cpu-unknown: *(it was 'x')*");
+	fu_test_assert_host(&host, "cpu-unknown!: *(it was 'x')*");
 	host = fu_test_host;
 	host.cpus_online = (gchar *)"0-3,7";
 	fu_test_assert_host(&host, "cpu-offline: CPUs 0-3,7 *all of 0-7*; write 1 to online*");
@@ -748,7 +748,7 @@ fu_tdx_preflight_passing_func(gconstpointer user_data)
 	host.cpu = 0;
 	reasons = fu_tdx_preflight_check_host(&host, FALSE);
 	g_assert_false(fu_tdx_preflight_to_error(reasons, &error));
-	fu_test_assert_error(error, "NeedsUserAction: The CPU in *. CPUs unknown are online*");
+	fu_test_assert_error(error, "NotSupported: The CPU in *. CPUs unknown are online*");
 }
 
 /* only if the administrator wants that */
@@ -849,13 +849,13 @@ fu_tdx_preflight_version_func(gconstpointer user_data)
 	    {0x0105, FALSE, "1.5.16", "1.5.06", "svn-older: *0x0105, *at least 0x0106; *"},
 	    {0x0205, FALSE, "1.5.16", "1.5.06", "svn-older: *0x0205, *at least 0x0106; *"},
 	    {0x010a, FALSE, "1.5.18", "1.5.17", "svn-older: *0x010a, *at least 0x010b; *"},
-	    {0x010e, FALSE, "1.5.99", "1.5.98", "svn-older: *0x010e, *at least 0x010f; *"},
 	    {0x0006, FALSE, "1.5.16", "1.5.00", "svn-older: *0x0006, *at least 0x0100; *"},
 	    {0x0305, TRUE, "2.0.09", "2.0.04", "image-version: *'2.0.09', expected 2.0.08; use *"},
 	    {0x010b, FALSE, "1.5", "1.5.06", "image-version: *'1.5', expected three *; use *"},
 	    {0x010b, FALSE, NULL, "1.5.06", "image-version: *'', expected three *; use *"},
 	};
 
+	g_assert_cmphex(fu_tdx_preflight_version_to_svn("1.5.07"), ==, 0x0106);
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
 		FuTdxHost host = fu_test_host;
 		guint16 svn = items[i].svn;

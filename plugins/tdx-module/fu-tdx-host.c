@@ -378,13 +378,15 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 	return FALSE;
 }
 
-/* only the root of the cgroup tree, which alone has misc.capacity, counts all TDs */
+/* only the root of the cgroup tree, which alone has misc.capacity, counts all TDs; an empty file is
+ * read as an invalid one */
 static gboolean
 fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
 	g_autofree gchar *capacity = NULL;
 	g_autofree gchar *current = NULL;
 	g_autofree gchar *kvm = NULL;
+	g_autoptr(GError) error_current = NULL;
 	g_autoptr(GError) error_local = NULL;
 
 	kvm = fu_tdx_host_get_contents(device,
@@ -403,20 +405,21 @@ fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	capacity = fu_tdx_host_get_contents(device,
 					    FU_PATH_KIND_SYSFSDIR,
 					    "fs/cgroup/misc.capacity",
-					    error);
-	if (capacity == NULL) {
-		g_prefix_error_literal(error,
-				       "let fwupd see the root of the cgroup tree with its misc "
-				       "controller: ");
+					    &error_local);
+	if (capacity == NULL &&
+	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE)) {
+		g_propagate_prefixed_error(
+		    error,
+		    g_steal_pointer(&error_local),
+		    "let fwupd see the root of the cgroup tree with its misc "
+		    "controller: ");
 		return FALSE;
 	}
 	current = fu_tdx_host_get_contents(device,
 					   FU_PATH_KIND_SYSFSDIR,
 					   "fs/cgroup/misc.current",
-					   error);
-	if (current == NULL)
-		return FALSE;
-	return fu_tdx_host_parse_misc(self, current, error);
+					   &error_current);
+	return fu_tdx_host_parse_misc(self, current != NULL ? current : "", error);
 }
 
 typedef gboolean (*FuTdxHostReadFunc)(FuTdxHost *self, FuUdevDevice *device, GError **error);

@@ -284,6 +284,7 @@ fu_tdx_module_device_finalize(GObject *object)
 static void
 fu_tdx_module_device_init(FuTdxModuleDevice *self)
 {
+	self->host = g_new0(FuTdxHost, 1);
 	self->signers = g_ptr_array_new_with_free_func(g_free);
 	fu_device_set_name(FU_DEVICE(self), "TDX Module");
 	fu_device_set_summary(FU_DEVICE(self), "Isolates confidential guests from the host");

@@ -43,11 +43,9 @@ fu_tdx_outcome_advice(const FuFwUploadResult *result)
 {
 	if (result->answer == FU_FW_UPLOAD_ERROR_DEVICE_BUSY)
 		return "try again when no TD is being built or migrated";
-	if (g_error_matches(result->error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED))
-		return "let fwupd write to the upload, and give it CAP_SYS_RAWIO, in its unit, "
-		       "container or security policy";
 	if (result->answer == FU_FW_UPLOAD_ERROR_UNKNOWN)
-		return "mend that, then try again";
+		return "mend that, e.g. let fwupd write to the upload, with CAP_SYS_RAWIO, in its "
+		       "unit, container or security policy, then try again";
 	return "see the log of the kernel";
 }
 
