@@ -328,20 +328,20 @@ fu_tdx_host_read_cpu(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	return fu_tdx_host_parse_cpuinfo(self, str, error);
 }
 
+static gchar *
+fu_tdx_host_get_sysfs(FuUdevDevice *device, const gchar *name, GError **error)
+{
+	return fu_tdx_host_get_contents(device, FU_PATH_KIND_SYSFSDIR, name, error);
+}
+
 /* both are printed alike, so the same CPUs give the same text */
 static gboolean
 fu_tdx_host_read_cpus_online(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
-	self->cpus_present = fu_tdx_host_get_contents(device,
-						      FU_PATH_KIND_SYSFSDIR,
-						      "devices/system/cpu/present",
-						      error);
+	self->cpus_present = fu_tdx_host_get_sysfs(device, "devices/system/cpu/present", error);
 	if (self->cpus_present == NULL)
 		return FALSE;
-	self->cpus_online = fu_tdx_host_get_contents(device,
-						     FU_PATH_KIND_SYSFSDIR,
-						     "devices/system/cpu/online",
-						     error);
+	self->cpus_online = fu_tdx_host_get_sysfs(device, "devices/system/cpu/online", error);
 	if (self->cpus_online == NULL)
 		return FALSE;
 	if (self->cpus_present[0] == '\0') {
@@ -389,10 +389,7 @@ fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 	g_autoptr(GError) error_current = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	kvm = fu_tdx_host_get_contents(device,
-				       FU_PATH_KIND_SYSFSDIR,
-				       "module/kvm_intel/parameters/tdx",
-				       &error_local);
+	kvm = fu_tdx_host_get_sysfs(device, "module/kvm_intel/parameters/tdx", &error_local);
 	if (g_strcmp0(kvm, "N") == 0 ||
 	    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
 		self->guests = FU_TDX_GUESTS_IMPOSSIBLE;
@@ -402,10 +399,7 @@ fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 		g_propagate_error(error, g_steal_pointer(&error_local));
 		return FALSE;
 	}
-	capacity = fu_tdx_host_get_contents(device,
-					    FU_PATH_KIND_SYSFSDIR,
-					    "fs/cgroup/misc.capacity",
-					    &error_local);
+	capacity = fu_tdx_host_get_sysfs(device, "fs/cgroup/misc.capacity", &error_local);
 	if (capacity == NULL &&
 	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE)) {
 		g_propagate_prefixed_error(
@@ -415,10 +409,12 @@ fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
 		    "controller: ");
 		return FALSE;
 	}
-	current = fu_tdx_host_get_contents(device,
-					   FU_PATH_KIND_SYSFSDIR,
-					   "fs/cgroup/misc.current",
-					   &error_current);
+	current = fu_tdx_host_get_sysfs(device, "fs/cgroup/misc.current", &error_current);
+	if (current == NULL &&
+	    !g_error_matches(error_current, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE)) {
+		g_propagate_error(error, g_steal_pointer(&error_current));
+		return FALSE;
+	}
 	return fu_tdx_host_parse_misc(self, current != NULL ? current : "", error);
 }
 
