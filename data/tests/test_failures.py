@@ -299,9 +299,9 @@ class OtherProgramTest(FailuresTestCase):
 class SandboxTest(FailuresTestCase):
     """What keeps the daemon from the kernel's files is named, with its cure."""
 
-    def refused(self, bed) -> str:
+    def refused(self, bed, state: int = FAILED_TRANSIENT) -> str:
         out = bed.fwupdmgr("update", check=1).stdout
-        self.assertEqual(bed.history()[0]["UpdateState"], FAILED_TRANSIENT)
+        self.assertEqual(bed.history()[0]["UpdateState"], state)
         self.assertEqual(bed.mock.writes()["data"], 0)
         self.assertEqual(bed.mock.writes()["uploads"], 0)
         self.assertEqual(bed.mock.attr("version"), "1.5.06")
@@ -377,11 +377,12 @@ class SandboxTest(FailuresTestCase):
         """ProcSubset=pid."""
         bed = self.bed()
         bed.mock.set(attr_errno="cpuinfo:open:ENOENT")
-        out = self.refused(bed)
-        self.assertRegex(out, "ProcSubset=all.*/proc/cpuinfo.*No such file")
+        out = self.refused(bed, FAILED)
+        self.assertRegex(out, "ProcSubset=all.*/proc/cpuinfo.*No such file.*restart fwupd")
         bed.mock.set(attr_errno="cpuinfo:0")
+        bed.stop_daemon()
+        bed.start_daemon()
         self.assert_update_works(bed)
-
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_CPU_UNKNOWN,
 					"The CPU in all sockets is not known (%s), and an update "
-					"needs one that the image is for",
+					"needs it; mend that, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_CPU]);
 	}
 	if (host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE] != NULL ||
