@@ -276,7 +276,8 @@ reapply_fwupd_fetch_release(FwupdClient *client,
 	return NULL;
 }
 
-/* the metadata of a folder has no SHA-1, and of its releases fwupd only shows those that are newer */
+/* the metadata of a folder has no SHA-1, and of its releases fwupd only shows those that are newer
+ */
 static GBytes *
 reapply_fwupd_fetch_folder(const gchar *dirname, const gchar *sha1, gchar **origin)
 {
