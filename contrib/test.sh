@@ -21,6 +21,8 @@ contrib/ci/install.sh appstream at-spi2-core bash-completion gnome-firmware imag
 contrib/setup.sh build --werror
 contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1
+# not judged, but run so that they do not rot
+meson test -C build --benchmark --verbose || status=1
 contrib/ci/lint.sh build || status=1
 
 contrib/setup.sh build-sanitize --werror -Db_sanitize=address,undefined -Db_lundef=false \
