@@ -5,8 +5,8 @@
  */
 
 /*
- * After a reboot the TDX module of the BIOS is back. This keeps the release that was last installed
- * successfully, and has fwupd install that one again when the machine starts.
+ * After a full reset the TDX module that the boot brings is back. This keeps the release that was last
+ * installed successfully, and has fwupd install that one again when the machine starts.
  */
 
 #include <glib/gstdio.h>
@@ -755,7 +755,7 @@ main(int argc, char *argv[])
 	setlocale(LC_ALL, "");
 	g_option_context_set_summary(context,
 				     "Keeps the TDX module that was last installed successfully, "
-				     "and applies it again after a reboot.");
+				     "and applies it again after a reset.");
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error)) {
 		reapply_say(REAPPLY_PRIORITY_ERR, "%s; see --help", error->message);

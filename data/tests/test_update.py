@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 from tdxtest.fwupdmgr import SUCCESS
-from tdxtest.images import real_images, to_header_v2
+from tdxtest.images import SOURCE, real_images, to_header_v2
 from tdxtest.testbed import NO_WRITES, TestbedCase, main, sha256
 
 
@@ -140,6 +140,7 @@ class UpdateTest(TestbedCase):
         """What a user reads before and after."""
         bed, _image = self.bed_15()
         device = bed.device()
+        self.assertIn(device["DeviceId"], (SOURCE / "docs/operators.md").read_text("utf-8"))
         self.assertEqual(device["Vendor"], "Intel")
         self.assertEqual(device["VendorIds"], ["PCI:0x8086"])
         self.assertEqual(device["Protocols"], ["com.intel.tdx-module"])
