@@ -267,9 +267,14 @@ class Testbed(Client):
     def stop_daemon(self, sig: int = signal.SIGTERM) -> None:
         if self.daemon is None:
             return
-        self.daemon.send_signal(sig)
-        self.daemon.wait(timeout=30)
-        self.daemon = None
+        daemon, self.daemon = self.daemon, None
+        daemon.send_signal(sig)
+        try:
+            daemon.wait(timeout=30)
+        except subprocess.TimeoutExpired as error:
+            daemon.kill()
+            daemon.wait(timeout=30)
+            raise RuntimeError(f"the daemon did not end: {self.daemon_log()[-2000:]}") from error
 
     def daemon_log(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -308,7 +313,12 @@ class Testbed(Client):
         self.umockdev.uevent("/sys/devices/faux/tdx_host", action)
 
     def stop(self) -> None:
-        self.stop_daemon()
+        try:
+            self.stop_daemon()
+        finally:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
         self.polkit.terminate()
         self.polkit.wait(timeout=10)
         self.polkit.stdout.close()
