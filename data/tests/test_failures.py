@@ -266,6 +266,16 @@ class OtherProgramTest(FailuresTestCase):
                 self.assertIn("nothing was changed", out)
         self.assertEqual(bed.mock.writes()["uploads"], 0)
 
+    def test_aborts_ours(self) -> None:
+        """As some udev rules do, and all our writes would succeed."""
+        bed = self.bed()
+        for when in ["loading", "data", "270336"]:
+            with self.subTest(when=when):
+                out = self.update_beside(bed, f"{when}:-1")
+                self.assertIn("loading is '0', expected '1': another program", out)
+                self.assertIn("nothing was changed", out)
+        self.assertEqual(bed.mock.writes()["uploads"], 0)
+
     def test_ends_ours(self) -> None:
         """Its 0 was for its own upload; what follows of it is said as it is."""
         bed = self.bed()
