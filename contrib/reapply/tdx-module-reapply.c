@@ -5,8 +5,8 @@
  */
 
 /*
- * After a full reset the TDX module that the boot brings is back. This keeps the release that was last
- * installed successfully, and has fwupd install that one again when the machine starts.
+ * After a full reset the TDX module that the boot brings is back. This keeps the release that was
+ * last installed successfully, and has fwupd install that one again when the machine starts.
  */
 
 #include <glib/gstdio.h>
