@@ -41,7 +41,7 @@ configure()
 {
     { echo "$options $cc" && dpkg-query --show; } >"$tmp/stamp"
     cmp "$tmp/stamp" /kept/stamp || {
-        rm -rf "$build" /kept/tools /kept/stamp
+        rm -rf "$build" /kept/stamp
         # shellcheck disable=SC2086 # a list
         CC=$cc meson setup "$build" "$source" $options
         cp "$tmp/stamp" /kept/stamp
@@ -157,7 +157,8 @@ test_tools()
     ln -sf "$build/libfwupdplugin/libfwupdplugin.so" "/kept/lib/fwupd-$version/"
     "$project/contrib/sdk/make-sdk.sh" --source "$source" --libdir "/kept/lib/fwupd-$version" \
         --output /kept/sdk
-    [ -d /kept/tools ] || meson setup /kept/tools "$project" -Dsdk=/kept/sdk
+    rm -rf /kept/tools
+    meson setup /kept/tools "$project" -Dsdk=/kept/sdk
     ninja -C /kept/tools data/tests/make-tdx-blob data/tests/mock-tdx-host data/tests/test-faults \
         data/tests/test-signer.pem
     [ -z "$(find /kept/tools -name '*tdx_module*.so')" ]
