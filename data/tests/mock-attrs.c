@@ -164,7 +164,7 @@ mock_attrs_append_cpu(MockHost *self, GString *str, guint cpu)
 		family += (eax >> 20) & 0xFF;
 
 	g_string_append_printf(str, "processor\t: %u\n", cpu);
-	g_string_append_printf(str, "vendor_id\t: %s\n", self->vendor);
+	g_string_append(str, "vendor_id\t: GenuineIntel\n");
 	g_string_append_printf(str, "cpu family\t: %u\n", family);
 	g_string_append_printf(str, "model\t\t: %u\n", model);
 	g_string_append_printf(str, "model name\t: Mock CPU %X\n", eax);

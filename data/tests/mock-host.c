@@ -128,7 +128,6 @@ mock_host_free(MockHost *self)
 	g_free(self->running);
 	g_free(self->seamldr_version);
 	g_free(self->install_version);
-	g_free(self->vendor);
 	g_free(self->online);
 	g_free(self->present);
 	g_free(self->smt);

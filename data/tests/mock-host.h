@@ -126,7 +126,6 @@ struct MockHost {
 
 	guint cpus;
 	guint cpus_per_socket;
-	gchar *vendor;
 	gchar *online;
 	gchar *present;
 	gchar *smt;

@@ -212,7 +212,6 @@ mock_options_parse(MockHost *host, gint *argc, gchar ***argv, GError **error)
 	    OPTION("cpu", STRING_ARRAY, &self.cpus, "EAX", "CPUID.1.EAX of each socket (0x806F8)"),
 	    OPTION("sockets", INT, &self.sockets, "N", "Sockets, all with the one --cpu (2)"),
 	    OPTION("cpus-per-socket", INT, &host->cpus_per_socket, "N", "Logical CPUs of each (2)"),
-	    OPTION("vendor", STRING, &host->vendor, "ID", "CPU vendor (GenuineIntel)"),
 	    KEY("online", "LIST", "CPUs online (all)"),
 	    KEY("present", "LIST", "CPUs present (all)"),
 	    KEY("smt", "STATE", "on (default), off, notsupported ..."),
@@ -260,8 +259,6 @@ mock_options_parse(MockHost *host, gint *argc, gchar ***argv, GError **error)
 		return FALSE;
 	}
 	host->mountpoint = g_strdup((*argv)[1]);
-	if (host->vendor == NULL)
-		host->vendor = g_strdup("GenuineIntel");
 	mock_options_set_signers(&self, host);
 	return mock_options_set_version_map(&self, host, error) &&
 	       mock_options_set_cpus(&self, host, error) &&

@@ -183,8 +183,6 @@ fault_assert_honest(const gchar *name, const gchar *set)
 	g_assert_cmpint(error->domain, ==, FWUPD_ERROR);
 	if (uploaded)
 		g_assert_null(strstr(error->message, "nothing was changed"));
-	else
-		g_assert_null(strstr(error->message, "was given"));
 }
 
 static void
@@ -429,7 +427,7 @@ main(int argc, char **argv)
 	     "vanish=preparing\n",
 	     FAULT_END_OTHER,
 	     FWUPD_ERROR_WRITE,
-	     "its answer is not known",
+	     "it is not known if the kernel has taken",
 	     1},
 	    {"same-version",
 	     "--kernel=mainline --running=1.5.16",

@@ -26,7 +26,6 @@ VERSION = "ReadAttr:Attr=version"
 OPTIONAL = [
     "GetContents:Filename=/sys/fs/cgroup/misc.capacity",
     "GetContents:Filename=/sys/fs/cgroup/misc.current",
-    "GetContents:Filename=/sys/module/kvm_intel/parameters/tdx",
     "ReadAttr:Attr=firmware/tdx_module/error",
 ]
 
@@ -199,6 +198,17 @@ class DaemonTest(TestbedCase):
                 else:
                     self.assertNotIn("updatable", module["Flags"])
                     self.assertIn(reason, module["UpdateError"])
+
+    def test_empty_attribute(self) -> None:
+        """No kernel has one, but an emulation may."""
+        bed = self.make_offline_testbed()
+        recording = json.loads((TESTS / "tdx-module-setup.json").read_text(encoding="utf-8"))
+        for event in recording["UsbDevices"][0]["Events"]:
+            if event["Id"] == event_id(VERSION):
+                event["Data"] = ""
+        path = bed.tmp / "empty.json"
+        path.write_text(json.dumps(recording), encoding="utf-8")
+        self.assertIn("version is '', expected three numbers", self.load(bed, path)["UpdateError"])
 
     def test_update(self) -> None:
         bed = self.make_offline_testbed()

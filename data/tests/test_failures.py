@@ -199,7 +199,7 @@ class OtherProgramTest(FailuresTestCase):
                 bed.mock.set(other=written)
                 done = bed.fwupdmgr("update", check=1)
                 self.assertIn("The firmware upload is 'loading' (another program", done.stdout)
-                self.assertIn("wait until the other program has finished", done.stdout)
+                self.assertIn("wait for the other program", done.stdout)
                 self.assertEqual(bed.history()[0]["UpdateState"], FAILED_TRANSIENT)
                 self.assertEqual(bed.mock.writes(), NO_WRITES)
                 self.assertEqual(bed.mock.attr("firmware/tdx_module/loading"), "1")
@@ -295,6 +295,15 @@ class OtherProgramTest(FailuresTestCase):
                 self.assertNotIn("nothing was changed", done.stdout)
                 self.assertEqual(bed.mock.writes()["uploads"], 0)
                 self.assert_other_installed(bed)
+
+    def test_ends_ours_unseen(self) -> None:
+        """If nobody can see what follows, nobody says that nothing was changed."""
+        bed = self.bed()
+        bed.mock.set(phase_ms="1500", other="read:0", vanish="receiving")
+        done = bed.fwupdmgr("update", check=1)
+        self.assertNotIn("nothing was changed", done.stdout)
+        self.assertIn("it is not known if the kernel has taken TDX module 1.5.16", done.stdout)
+        bed.wait_for(lambda: bed.mock.attr("version") == "1.5.16", "the end of the upload")
 
     def test_last_moment(self) -> None:
         """Between the proof and the end: what begins with a new upload has no image yet."""

@@ -61,7 +61,13 @@ class GuestsTest(TestbedCase):
         """Without KVM, or if it does not do TDX, there is nothing to count."""
         for option in ["--no-kvm-intel", "--kvm-tdx=N", "--kvm-tdx="]:
             with self.subTest(option=option):
-                self.assert_updated(self.bed(option))
+                self.assert_updated(self.bed(option, "--no-tds-line"))
+
+    def test_kvm_hidden(self) -> None:
+        """What is counted is believed more than what cannot be seen."""
+        bed = self.bed("--tds=3")
+        bed.mock.set(attr_errno="kvm_intel/parameters/tdx:open:ENOENT")
+        self.assert_refused(bed, "TDs running: 3, and")
 
     def test_namespace(self) -> None:
         """A container reads a 0 that says nothing about the host."""
@@ -82,7 +88,7 @@ class GuestsTest(TestbedCase):
                 self.assert_updated(bed)
 
     def test_denied(self) -> None:
-        for attr in ["kvm_intel/parameters/tdx", "cgroup/misc.capacity", "cgroup/misc.current"]:
+        for attr in ["cgroup/misc.capacity", "cgroup/misc.current"]:
             with self.subTest(attr=attr):
                 bed = self.bed("--tds=0")
                 bed.mock.set(attr_errno=f"{attr}:open:EACCES")
@@ -90,10 +96,18 @@ class GuestsTest(TestbedCase):
                 bed.mock.set(attr_errno=f"{attr}:0")
                 self.assert_updated(bed)
 
+    def test_denied_kvm(self) -> None:
+        bed = self.bed("--no-tds-line")
+        bed.mock.set(attr_errno="kvm_intel/parameters/tdx:open:EACCES")
+        self.assert_refused(bed, "no line 'tdx' in misc.current")
+
     def test_spelling(self) -> None:
-        """As fwupd reads it for all plugins."""
-        bed = self.bed("--tds=1", require="True")
-        self.assert_refused(bed, "TDs running: 1, and")
+        """A typing error must not cost the guests."""
+        for value in ["True", "yes", "true ", "1", ""]:
+            with self.subTest(value=value):
+                bed = self.bed("--tds=1", require=value)
+                self.assert_refused(bed, "TDs running: 1, and")
+        self.assertIn("RequireNoGuests is taken as true", bed.daemon_log())
 
     def test_modify_config(self) -> None:
         """What means nothing is refused here."""

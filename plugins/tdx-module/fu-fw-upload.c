@@ -272,14 +272,8 @@ fu_fw_upload_read_answer(FuUdevDevice *device,
 static void
 fu_fw_upload_abort(FuUdevDevice *device, const gchar *name, FuFwUploadResult *result)
 {
-	g_autoptr(GError) error_local = NULL;
-
-	if (!fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_ABORT, &error_local)) {
-		g_debug("failed to abort the upload: %s", error_local->message);
-		g_clear_error(&error_local);
-	}
-	if (!fu_fw_upload_wait(device, name, &error_local))
-		result->pending = g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_BUSY);
+	fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_ABORT, NULL);
+	result->pending = !fu_fw_upload_wait(device, name, NULL);
 }
 
 void

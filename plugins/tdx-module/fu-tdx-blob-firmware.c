@@ -185,6 +185,21 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 }
 
 static gboolean
+fu_tdx_blob_firmware_check_size(gsize size, GError **error)
+{
+	if (size <= FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE || size % FU_TDX_PAGE_SIZE != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "image has 0x%zx bytes, expected a header, a sigstruct and a module "
+			    "in whole pages of 0x1000 bytes each",
+			    size);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
 fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 			   FuInputStream *stream,
 			   FuFirmwareParseFlags flags,
@@ -201,16 +216,8 @@ fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 	/* all sizes follow from that of the file, so that nothing can overflow */
 	if (!fu_input_stream_size(stream, &streamsz, error))
 		return FALSE;
-	if (streamsz <= FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE || streamsz % FU_TDX_PAGE_SIZE != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "image has 0x%zx bytes, expected a header, a sigstruct and a module "
-			    "in whole pages of 0x%x bytes each",
-			    streamsz,
-			    (guint)FU_TDX_PAGE_SIZE);
+	if (!fu_tdx_blob_firmware_check_size(streamsz, error))
 		return FALSE;
-	}
 	if (!fu_tdx_blob_firmware_parse_hdr(self, stream, streamsz, error))
 		return FALSE;
 	return fu_tdx_blob_firmware_parse_images(self,
@@ -259,6 +266,8 @@ fu_tdx_blob_firmware_write(FuFirmware *firmware, GError **error)
 	fu_tdx_blob_firmware_append_hdr(self, buf, modulesz);
 	fu_byte_array_append_bytes(buf, blob_sigstruct);
 	fu_byte_array_append_bytes(buf, blob_module);
+	if (!fu_tdx_blob_firmware_check_size(buf->len, error))
+		return NULL;
 
 	/* both versions have it in the same place */
 	sum = fu_sum16w(buf->data, buf->len, G_LITTLE_ENDIAN);

@@ -79,7 +79,7 @@ fu_tdx_host_read_attr(FuUdevDevice *device, const gchar *attr, GError **error)
 		return NULL;
 	}
 	buf = g_bytes_get_data(blob, &bufsz);
-	return g_strchomp(g_utf8_make_valid(buf, bufsz));
+	return g_strchomp(g_utf8_make_valid(buf != NULL ? buf : "", bufsz));
 }
 
 static gchar *
@@ -101,21 +101,19 @@ fu_tdx_host_read_version(FuUdevDevice *device, const gchar *attr, GError **error
 	return g_steal_pointer(&value);
 }
 
-/* ENXIO if there is no TDX module any more; each failed read is replayed as missing data */
+/* ENXIO if it is lost, which is not told from EINVAL; each failed read is replayed as no data */
 static gboolean
 fu_tdx_host_read_module(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
+	FwupdError code = FWUPD_ERROR_INVALID_DATA;
 	g_autoptr(GError) error_local = NULL;
 
 	self->module_version = fu_tdx_host_read_version(device, "version", &error_local);
 	if (self->module_version != NULL)
 		return TRUE;
 	if (fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
-		self->module_lost =
-		    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND);
-	else
-		self->module_lost =
-		    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_INVALID_DATA);
+		code = FWUPD_ERROR_NOT_FOUND;
+	self->module_lost = g_error_matches(error_local, FWUPD_ERROR, code);
 	g_propagate_error(error, g_steal_pointer(&error_local));
 	return FALSE;
 }
@@ -249,14 +247,6 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 		return TRUE;
 	key = g_strstrip(split[0]);
 	value = g_strstrip(split[1]);
-	if (g_strcmp0(key, "vendor_id") == 0 && g_strcmp0(value, "GenuineIntel") != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "vendor_id is '%s', expected 'GenuineIntel'",
-			    value);
-		return FALSE;
-	}
 	if (g_strcmp0(key, "cpu family") == 0)
 		return fu_tdx_host_parse_number(value, 0xF + 0xFF, &helper->family, error);
 	if (g_strcmp0(key, "model") == 0)
@@ -381,47 +371,47 @@ fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 /* only the root of the cgroup tree, which alone has misc.capacity, counts all TDs; an empty file is
  * read as an invalid one */
 static gboolean
-fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
+fu_tdx_host_read_misc(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
-	g_autofree gchar *capacity = NULL;
-	g_autofree gchar *current = NULL;
-	g_autofree gchar *kvm = NULL;
-	g_autoptr(GError) error_current = NULL;
-	g_autoptr(GError) error_local = NULL;
+	const gchar *names[] = {"fs/cgroup/misc.capacity", "fs/cgroup/misc.current"};
+	g_autofree gchar *str = NULL;
 
-	kvm = fu_tdx_host_get_sysfs(device, "module/kvm_intel/parameters/tdx", &error_local);
-	if (g_strcmp0(kvm, "N") == 0 ||
-	    g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
-		self->guests = FU_TDX_GUESTS_IMPOSSIBLE;
-		return TRUE;
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(GError) error_local = NULL;
+		g_free(str);
+		str = fu_tdx_host_get_sysfs(device, names[i], &error_local);
+		if (str == NULL &&
+		    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE)) {
+			g_propagate_prefixed_error(error,
+						   g_steal_pointer(&error_local),
+						   "let fwupd see the root of the cgroup tree "
+						   "with its misc controller: ");
+			return FALSE;
+		}
 	}
-	if (kvm == NULL) {
-		g_propagate_error(error, g_steal_pointer(&error_local));
-		return FALSE;
-	}
-	capacity = fu_tdx_host_get_sysfs(device, "fs/cgroup/misc.capacity", &error_local);
-	if (capacity == NULL &&
-	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE)) {
-		g_propagate_prefixed_error(
-		    error,
-		    g_steal_pointer(&error_local),
-		    "let fwupd see the root of the cgroup tree with its misc "
-		    "controller: ");
-		return FALSE;
-	}
-	current = fu_tdx_host_get_sysfs(device, "fs/cgroup/misc.current", &error_current);
-	if (current == NULL &&
-	    !g_error_matches(error_current, FWUPD_ERROR, FWUPD_ERROR_INVALID_FILE)) {
-		g_propagate_error(error, g_steal_pointer(&error_current));
-		return FALSE;
-	}
-	return fu_tdx_host_parse_misc(self, current != NULL ? current : "", error);
+	return fu_tdx_host_parse_misc(self, str != NULL ? str : "", error);
 }
 
-typedef gboolean (*FuTdxHostReadFunc)(FuTdxHost *self, FuUdevDevice *device, GError **error);
+/* a number is believed more than a parameter that is perhaps only hidden */
+static gboolean
+fu_tdx_host_read_guests(FuTdxHost *self, FuUdevDevice *device, GError **error)
+{
+	g_autofree gchar *kvm = NULL;
+	g_autoptr(GError) error_local = NULL;
+
+	if (fu_tdx_host_read_misc(self, device, error))
+		return TRUE;
+	kvm = fu_tdx_host_get_sysfs(device, "module/kvm_intel/parameters/tdx", &error_local);
+	if (g_strcmp0(kvm, "N") != 0 &&
+	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND))
+		return FALSE;
+	g_clear_error(error);
+	self->guests = FU_TDX_GUESTS_IMPOSSIBLE;
+	return TRUE;
+}
 
 /* in the order of reading: what may change at any moment comes last */
-static const FuTdxHostReadFunc fu_tdx_host_funcs[] = {
+static gboolean (*const fu_tdx_host_funcs[])(FuTdxHost *, FuUdevDevice *, GError **) = {
     [FU_TDX_HOST_FACT_MODULE] = fu_tdx_host_read_module,
     [FU_TDX_HOST_FACT_KERNEL] = fu_tdx_host_read_kernel,
     [FU_TDX_HOST_FACT_SEAMLDR] = fu_tdx_host_read_seamldr,

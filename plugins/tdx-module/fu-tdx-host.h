@@ -24,7 +24,6 @@ typedef struct {
 
 	gchar *module_version; /* (nullable) */
 	gboolean module_lost;
-	guint16 module_hv;	/* handoff version, 0 in all releases so far */
 	gchar *seamldr_version; /* (nullable) */
 	guint64 remaining_updates;
 	FuFwUploadStatus upload_status;

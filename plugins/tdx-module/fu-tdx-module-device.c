@@ -292,7 +292,6 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 	fu_device_build_vendor_id_u16(FU_DEVICE(self), "PCI", 0x8086);
 	fu_device_set_version_format(FU_DEVICE(self), FWUPD_VERSION_FORMAT_TRIPLET);
 	fu_device_set_firmware_gtype(FU_DEVICE(self), FU_TYPE_TDX_BLOB_FIRMWARE);
-	fu_device_set_install_duration(FU_DEVICE(self), 5);
 	fu_device_add_protocol(FU_DEVICE(self), "com.intel.tdx-module");
 	fu_device_add_icon(FU_DEVICE(self), FU_DEVICE_ICON_COMPUTER);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_INTERNAL);

@@ -40,7 +40,14 @@ fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
 static gboolean
 fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError **error)
 {
-	if (fu_plugin_get_config_value_boolean(plugin, "RequireNoGuests"))
+	gboolean value_bool = TRUE;
+	g_autofree gchar *value = fu_plugin_get_config_value(plugin, "RequireNoGuests");
+	g_autoptr(GError) error_local = NULL;
+
+	/* a typing error must not cost the guests */
+	if (!fu_strtobool(value, &value_bool, &error_local))
+		g_warning("RequireNoGuests is taken as true: %s", error_local->message);
+	if (value_bool)
 		fu_device_add_private_flag(device, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
 	return TRUE;
 }

@@ -58,9 +58,9 @@ fu_tdx_outcome_describe_running(const FuTdxHost *before,
 	gboolean unchanged = fu_tdx_outcome_is_unchanged(before, after);
 
 	if (result->pending && (unchanged || !fu_tdx_outcome_runs(after, version)))
-		return g_strdup_printf("the kernel was given TDX module %s, but its answer is not "
-				       "known and %s is running for now; see version in sysfs and "
-				       "the log of the kernel",
+		return g_strdup_printf("it is not known if the kernel has taken TDX module %s, and "
+				       "%s is running for now; see version in sysfs and the log of "
+				       "the kernel",
 				       version,
 				       after->module_version);
 	if (unchanged)

@@ -95,6 +95,12 @@ fu_tdx_preflight_check_module(const FuTdxHost *host, GPtrArray *reasons)
 					"The version of the running TDX module is not known (%s); "
 					"see the log of the kernel, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_MODULE]);
+	} else if (fu_tdx_preflight_version_to_svn(host->module_version) == 0) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN,
+					"The SVN of the running TDX module %s is not known, and "
+					"an update needs the same or more; install a newer fwupd",
+					host->module_version);
 	}
 }
 
@@ -124,17 +130,17 @@ fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 	if (host->upload_name == NULL) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
-					"The kernel has no tdx_module in /sys/class/firmware, and "
-					"an update at run time "
-					"needs it; use Linux 7.2 or later with CONFIG_FW_UPLOAD");
+					"The kernel has no tdx_module in /sys/class/firmware; use "
+					"Linux 7.2 or later with CONFIG_FW_UPLOAD");
 		return;
 	}
 	if (host->remaining_updates == 0) {
-		fu_tdx_preflight_refuse(reasons,
-					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
-					"The P-SEAMLDR has 0 updates left until the next full "
-					"reset, and an update needs 1; reset the host first, and "
-					"if it is 0 even then, update the BIOS");
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
+		    "The P-SEAMLDR has 0 updates left until the next full reset, and an update "
+		    "needs 1; "
+		    "reset the host first, and if it is 0 even then, update the BIOS");
 	} else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN) {
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
@@ -163,10 +169,12 @@ fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
-		    "The firmware upload is '%s' (%s), and an update needs 'idle'; wait until the "
-		    "other program has finished, or stop it",
+		    "The firmware upload is '%s' (%s), and an update needs 'idle'; wait for the "
+		    "other program, or if there is none, write -1 to "
+		    "/sys/class/firmware/%s/loading",
 		    why != NULL ? "unknown" : fu_fw_upload_status_to_string(host->upload_status),
-		    why != NULL ? why : "another program is uploading");
+		    why != NULL ? why : "another program is uploading",
+		    host->upload_name);
 	}
 }
 
@@ -260,15 +268,16 @@ fu_tdx_preflight_check_image_host(const FuTdxHost *host,
 					host->seamldr_version,
 					version);
 	}
-	if (host->module_hv < min_update_hv || host->module_hv > module_hv) {
+
+	/* that of a running TDX module is not in sysfs either */
+	if (min_update_hv > 0) {
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
-		    "The image takes over from TDX modules with handoff versions %u to %u, and the "
-		    "running one has %u; update to a release in between first, or update the BIOS",
+		    "The image takes over from handoff versions %u to %u, and TDX modules so far "
+		    "have 0; update to a release in between first, or update the BIOS",
 		    min_update_hv,
-		    module_hv,
-		    host->module_hv);
+		    module_hv);
 	}
 }
 
@@ -316,13 +325,12 @@ fu_tdx_preflight_check_newer(const FuTdxHost *host,
 	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
 	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(host->module_version);
 
-	if (svn_running != 0 && (svn < svn_running || svn >> 8 != svn_running >> 8)) {
+	if (svn < svn_running || svn >> 8 != svn_running >> 8) {
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
 		    "The SVN of the image is 0x%04x, and the running TDX module has at least "
-		    "0x%04x; the P-SEAMLDR takes only the same high byte and at least the same low "
-		    "byte, so use a newer image of this series",
+		    "0x%04x; use a newer image of this series, with the same high byte",
 		    svn,
 		    svn_running);
 	}

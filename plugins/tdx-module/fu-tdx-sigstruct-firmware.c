@@ -130,7 +130,6 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	}
 	return TRUE;
 }
-
 #else
 static gboolean
 fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError **error)
@@ -138,7 +137,6 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
 	return FALSE;
 }
-
 #endif
 
 /* P-SEAMLDR asks for the hash when the running module is already gone */
@@ -214,12 +212,10 @@ fu_tdx_sigstruct_firmware_check_fields(FuTdxSigstructFirmware *self, GError **er
 
 	if (module_type != FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION &&
 	    module_type != (guint32)FU_TDX_SIGSTRUCT_MODULE_TYPE_DEBUG)
-		str = g_strdup_printf("module_type is 0x%x, expected 0x0, or 0x80000000 when "
-				      "debug-signed",
+		str = g_strdup_printf("module_type is 0x%x, expected 0x0, or 0x80000000 of debug",
 				      module_type);
 	else if (min_update_hv > module_hv)
-		str = g_strdup_printf("min_update_hv is %u, expected at most module_hv, which is "
-				      "%u",
+		str = g_strdup_printf("min_update_hv is %u, expected at most %u as module_hv",
 				      min_update_hv,
 				      module_hv);
 	else if (cpuid_table_size < min_cpus ||
@@ -229,8 +225,8 @@ fu_tdx_sigstruct_firmware_check_fields(FuTdxSigstructFirmware *self, GError **er
 				      min_cpus,
 				      (guint)FU_STRUCT_TDX_SIGSTRUCT_N_ELEMENTS_CPUID_TABLE);
 	else if (version_major == 0 && (version_rest != 0 || version_build != 0))
-		str = g_strdup_printf("version_major is 0 and the rest of the version 0x%x, "
-				      "version_build 0x%x, expected all of them 0",
+		str = g_strdup_printf("version_major is 0, the rest 0x%x, version_build 0x%x, "
+				      "expected all of them 0",
 				      version_rest,
 				      version_build);
 	if (str != NULL) {
