@@ -31,10 +31,10 @@ class Client:
     tmp = None  # the current folder
     timeout = 120
 
-    def fwupdmgr(self, *args: str, check: Optional[int] = None) -> subprocess.CompletedProcess:
-        """Runs the real client and checks its exit status, if one is given."""
-        done = subprocess.run(
-            [*self.prefix, "fwupdmgr", *NONINTERACTIVE, *args],
+    def run_tool(self, *command: str) -> subprocess.CompletedProcess:
+        """Runs it without input, and gives all that it prints as one text."""
+        return subprocess.run(
+            command,
             env=self.env,
             cwd=self.tmp,
             stdin=subprocess.DEVNULL,
@@ -44,6 +44,10 @@ class Client:
             timeout=self.timeout,
             check=False,
         )
+
+    def fwupdmgr(self, *args: str, check: Optional[int] = None) -> subprocess.CompletedProcess:
+        """Runs the real client and checks its exit status, if one is given."""
+        done = self.run_tool(*self.prefix, "fwupdmgr", *NONINTERACTIVE, *args)
         if check is not None and done.returncode != check:
             raise AssertionError(
                 f"{' '.join(args)} exited with {done.returncode}, expected {check}:\n{done.stdout}"

@@ -239,16 +239,7 @@ class Testbed(Client):
 
     def fwupdtool(self, *args: str) -> subprocess.CompletedProcess:
         """Does what the daemon does, which must not run then."""
-        return subprocess.run(
-            [*self.on_host, "fwupdtool", *args],
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=self.timeout,
-            check=False,
-        )
+        return self.run_tool(*self.on_host, "fwupdtool", *args)
 
     def start_daemon(self) -> None:
         with self.log.open("w", encoding="utf-8") as log:
