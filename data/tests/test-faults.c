@@ -253,6 +253,7 @@ fault_attr_func(MockFixture *fixture, const gchar *attr, const gchar *id, const 
 	g_test_message("%s -> %s", g_strchomp(set), error->message);
 	g_assert_cmpint(strlen(error->message), <, 768);
 	g_assert_true(g_utf8_validate(error->message, -1, NULL));
+	g_assert_null(strpbrk(error->message, "\b\033\034\035"));
 	writes = mock_fixture_read(fixture, "control/writes");
 	g_assert_cmpstr(writes, ==, "loading=0 data=0 uploads=0");
 

@@ -34,7 +34,9 @@ static gchar *
 fu_fw_upload_read(FuUdevDevice *device, const gchar *name, const gchar *attr, GError **error)
 {
 	g_autofree gchar *path = fu_fw_upload_build_attr(name, attr);
-	return fu_udev_device_read_sysfs(device, path, FU_FW_UPLOAD_SYSFS_TIMEOUT, error);
+	g_autofree gchar *value =
+	    fu_udev_device_read_sysfs(device, path, FU_FW_UPLOAD_SYSFS_TIMEOUT, error);
+	return value != NULL ? g_strescape(value, NULL) : NULL;
 }
 
 static gboolean

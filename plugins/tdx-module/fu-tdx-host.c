@@ -67,6 +67,7 @@ fu_tdx_host_read_attr(FuUdevDevice *device, const gchar *attr, GError **error)
 {
 	gsize bufsz = 0;
 	const gchar *buf;
+	g_autofree gchar *value = NULL;
 	g_autoptr(GBytes) blob = NULL;
 
 	blob = fu_udev_device_read_sysfs_bytes(device,
@@ -79,7 +80,8 @@ fu_tdx_host_read_attr(FuUdevDevice *device, const gchar *attr, GError **error)
 		return NULL;
 	}
 	buf = g_bytes_get_data(blob, &bufsz);
-	return g_strchomp(g_utf8_make_valid(buf != NULL ? buf : "", bufsz));
+	value = g_utf8_make_valid(buf != NULL ? buf : "", bufsz);
+	return g_strescape(g_strchomp(value), NULL);
 }
 
 static gchar *
