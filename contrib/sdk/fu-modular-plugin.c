@@ -12,6 +12,7 @@
 
 #include "fu-plugin-private.h"
 #include "fu-plugin-vfuncs.h"
+#include "fu-tdx-module-device.h"
 #include "fu-tdx-module-plugin.h"
 #include "fu-udev-device-private.h"
 
@@ -24,12 +25,15 @@ static gboolean
 fu_modular_plugin_ready(FuPlugin *plugin, FuProgress *progress, GError **error)
 {
 	FuContext *ctx = fu_plugin_get_context(plugin);
+	GPtrArray *devices = fu_plugin_get_devices(plugin);
 	const gchar *sysfsdir;
 	g_autofree gchar *path = NULL;
 	g_autoptr(FuUdevDevice) device = NULL;
 
-	if (fu_plugin_get_devices(plugin)->len > 0)
-		return TRUE;
+	for (guint i = 0; i < devices->len; i++) {
+		if (FU_IS_TDX_MODULE_DEVICE(g_ptr_array_index(devices, i)))
+			return TRUE;
+	}
 	sysfsdir = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, error);
 	if (sysfsdir == NULL)
 		return FALSE;

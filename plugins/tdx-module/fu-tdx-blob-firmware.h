@@ -21,5 +21,20 @@ fu_tdx_blob_firmware_get_blob_version(FuTdxBlobFirmware *self) G_GNUC_NON_NULL(1
 void
 fu_tdx_blob_firmware_set_blob_version(FuTdxBlobFirmware *self, FuTdxBlobVersion blob_version)
     G_GNUC_NON_NULL(1);
+FuFirmware *
+fu_tdx_blob_firmware_new_from_stream(FuInputStream *stream,
+				     FuTdxBlobVersion blob_version,
+				     GError **error) G_GNUC_NON_NULL(1);
+FuFirmware *
+fu_tdx_blob_firmware_new_from_bytes(GBytes *blob, FuTdxBlobVersion blob_version, GError **error)
+    G_GNUC_NON_NULL(1);
+FuFirmware *
+fu_tdx_blob_firmware_new_from_pair(GBytes *blob_sigstruct, GBytes *blob_module, GError **error)
+    G_GNUC_NON_NULL(1, 2);
+gboolean
+fu_tdx_blob_firmware_get_pair(FuTdxBlobFirmware *self,
+			      GBytes **blob_sigstruct,
+			      GBytes **blob_module,
+			      GError **error) G_GNUC_NON_NULL(1, 2, 3);
 FuTdxSigstructFirmware *
 fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self, GError **error) G_GNUC_NON_NULL(1);

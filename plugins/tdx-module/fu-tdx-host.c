@@ -249,6 +249,14 @@ fu_tdx_host_parse_cpuinfo_cb(GString *token, guint token_idx, gpointer user_data
 		return TRUE;
 	key = g_strstrip(split[0]);
 	value = g_strstrip(split[1]);
+	if (g_strcmp0(key, "vendor_id") == 0 && g_strcmp0(value, "GenuineIntel") != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "vendor_id is '%s', expected 'GenuineIntel'",
+			    value);
+		return FALSE;
+	}
 	if (g_strcmp0(key, "cpu family") == 0)
 		return fu_tdx_host_parse_number(value, 0xF + 0xFF, &helper->family, error);
 	if (g_strcmp0(key, "model") == 0)
@@ -442,6 +450,18 @@ fu_tdx_host_new(FuUdevDevice *device)
 	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_host_funcs); i++)
 		fu_tdx_host_read(self, device, i);
 	return g_steal_pointer(&self);
+}
+
+/* also of a kernel without the device */
+FuTdxHost *
+fu_tdx_host_new_from_context(FuContext *ctx)
+{
+	const gchar *dirname = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, NULL);
+	g_autofree gchar *sysfs_path =
+	    g_build_filename(dirname != NULL ? dirname : "/sys", "devices/faux/tdx_host", NULL);
+	g_autoptr(FuUdevDevice) device =
+	    g_object_new(FU_TYPE_UDEV_DEVICE, "context", ctx, "backend-id", sysfs_path, NULL);
+	return fu_tdx_host_new(device);
 }
 
 /* only what an update changes */

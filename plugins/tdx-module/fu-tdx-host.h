@@ -39,6 +39,8 @@ typedef struct {
 FuTdxHost *
 fu_tdx_host_new(FuUdevDevice *device) G_GNUC_NON_NULL(1);
 FuTdxHost *
+fu_tdx_host_new_from_context(FuContext *ctx) G_GNUC_NON_NULL(1);
+FuTdxHost *
 fu_tdx_host_new_after(FuUdevDevice *device, const FuTdxHost *before) G_GNUC_NON_NULL(1, 2);
 void
 fu_tdx_host_free(FuTdxHost *self);

@@ -142,18 +142,6 @@ fu_tdx_module_device_reload(FuDevice *device, GError **error)
 	return fu_tdx_module_device_ensure_host(self, error);
 }
 
-static FuFirmware *
-fu_tdx_module_device_parse(FuTdxModuleDevice *self, GBytes *blob, GError **error)
-{
-	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
-
-	/* whatever the user wants to ignore */
-	if (!fu_firmware_parse_bytes(firmware, blob, 0x0, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, error))
-		return NULL;
-	fu_firmware_set_bytes(firmware, blob);
-	return g_steal_pointer(&firmware);
-}
-
 /* the bytes for the kernel are made here, proved as they are, and written as they are */
 static FuFirmware *
 fu_tdx_module_device_prepare_firmware(FuDevice *device,
@@ -163,24 +151,7 @@ fu_tdx_module_device_prepare_firmware(FuDevice *device,
 				      GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	FuTdxBlobVersion blob_version = self->host->blob_version;
-	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GBytes) blob_kernel = NULL;
-
-	blob = fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX + 1, NULL, error);
-	if (blob == NULL)
-		return NULL;
-	firmware = fu_tdx_module_device_parse(self, blob, error);
-	if (firmware == NULL)
-		return NULL;
-	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) == blob_version)
-		return g_steal_pointer(&firmware);
-	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
-	blob_kernel = fu_firmware_write(firmware, error);
-	if (blob_kernel == NULL)
-		return NULL;
-	return fu_tdx_module_device_parse(self, blob_kernel, error);
+	return fu_tdx_blob_firmware_new_from_stream(stream, self->host->blob_version, error);
 }
 
 /* nothing but the image is remembered from before */
@@ -244,21 +215,10 @@ fu_tdx_module_device_set_quirk_kv(FuDevice *device,
 				  const gchar *value,
 				  GError **error)
 {
-	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-
-	if (g_strcmp0(key, "TdxModuleSigners") == 0) {
-		g_auto(GStrv) signers = g_strsplit(value, ",", -1);
-		for (guint i = 0; signers[i] != NULL; i++)
-			g_ptr_array_add(self->signers, g_ascii_strdown(g_strstrip(signers[i]), -1));
-		return TRUE;
-	}
-
-	/* failed */
-	g_set_error_literal(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "quirk key not supported");
-	return FALSE;
+	return fu_tdx_preflight_add_signers(FU_TDX_MODULE_DEVICE(device)->signers,
+					    key,
+					    value,
+					    error);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-boot-device.h"
 #include "fu-tdx-module-device.h"
 #include "fu-tdx-module-plugin.h"
 
@@ -24,11 +25,11 @@ fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
 {
 	gboolean value_bool = FALSE;
 
-	if (g_strcmp0(key, "RequireNoGuests") != 0) {
+	if (g_strcmp0(key, "BootModule") != 0 && g_strcmp0(key, "RequireNoGuests") != 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "config key %s not supported, expected RequireNoGuests",
+			    "config key %s not supported, expected BootModule or RequireNoGuests",
 			    key);
 		return FALSE;
 	}
@@ -49,6 +50,68 @@ fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError *
 		g_warning("RequireNoGuests is taken as true: %s", error_local->message);
 	if (value_bool)
 		fu_device_add_private_flag(device, FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
+	return TRUE;
+}
+
+static gboolean
+fu_tdx_module_plugin_is_wanted(FuPlugin *plugin, FuVolume *esp, FuTdxBootDevice *device)
+{
+	FuContext *ctx = fu_plugin_get_context(plugin);
+	const gchar *location = fu_context_get_esp_location(ctx);
+	g_autofree gchar *mount_point = fu_volume_get_mount_point(esp);
+	g_autoptr(FuVolume) esp_default = NULL;
+	g_autoptr(GError) error_local = NULL;
+
+	if (location != NULL && g_strcmp0(location, mount_point) != 0)
+		return FALSE;
+	if (fu_tdx_boot_device_has_files(device, &error_local))
+		return TRUE;
+	if (error_local != NULL) {
+		g_warning("failed to look at %s: %s", fu_volume_get_id(esp), error_local->message);
+		return FALSE;
+	}
+	if (!fu_plugin_get_config_value_boolean(plugin, "BootModule"))
+		return FALSE;
+	esp_default = fu_context_get_default_esp(ctx, NULL);
+	return esp == esp_default;
+}
+
+/* the TDX module that the next boot loads, one for each EFI system partition that has one */
+static gboolean
+fu_tdx_module_plugin_coldplug(FuPlugin *plugin, FuProgress *progress, GError **error)
+{
+	FuContext *ctx = fu_plugin_get_context(plugin);
+	g_autoptr(GError) error_esp = NULL;
+	g_autoptr(GPtrArray) volumes = fu_context_get_esp_volumes(ctx, &error_esp);
+
+	if (volumes == NULL) {
+		g_info("no EFI system partition: %s", error_esp->message);
+		return TRUE;
+	}
+	for (guint i = 0; i < volumes->len; i++) {
+		FuVolume *esp = g_ptr_array_index(volumes, i);
+		g_autoptr(FuTdxBootDevice) device = fu_tdx_boot_device_new(ctx, esp);
+		g_autoptr(GError) error_local = NULL;
+
+		if (!fu_tdx_module_plugin_is_wanted(plugin, esp, device))
+			continue;
+		if (!fu_device_probe(FU_DEVICE(device), &error_local) ||
+		    !fu_device_setup(FU_DEVICE(device), &error_local)) {
+			g_warning("failed to look at %s: %s",
+				  fu_volume_get_id(esp),
+				  error_local->message);
+			continue;
+		}
+		fu_plugin_add_device(plugin, FU_DEVICE(device));
+	}
+	return TRUE;
+}
+
+static gboolean
+fu_tdx_module_plugin_reboot_cleanup(FuPlugin *plugin, FuDevice *device, GError **error)
+{
+	if (FU_IS_TDX_BOOT_DEVICE(device))
+		fu_tdx_boot_device_check_running(FU_TDX_BOOT_DEVICE(device));
 	return TRUE;
 }
 
@@ -84,6 +147,7 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 
 	/* defaults changed here will also be reflected in the fwupd.conf man page */
+	fu_plugin_set_config_default(plugin, "BootModule", "false");
 	fu_plugin_set_config_default(plugin, "RequireNoGuests", "false");
 
 	/* chain up to parent */
@@ -96,6 +160,8 @@ fu_tdx_module_plugin_class_init(FuTdxModulePluginClass *klass)
 	FuPluginClass *plugin_class = FU_PLUGIN_CLASS(klass);
 	plugin_class->constructed = fu_tdx_module_plugin_constructed;
 	plugin_class->modify_config = fu_tdx_module_plugin_modify_config;
+	plugin_class->coldplug = fu_tdx_module_plugin_coldplug;
+	plugin_class->reboot_cleanup = fu_tdx_module_plugin_reboot_cleanup;
 	plugin_class->composite_cleanup = fu_tdx_module_plugin_composite_cleanup;
 	plugin_class->device_created = fu_tdx_module_plugin_device_created;
 }

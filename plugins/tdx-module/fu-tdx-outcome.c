@@ -127,3 +127,21 @@ fu_tdx_outcome_check(const FuTdxHost *before,
 	g_set_error(error, FWUPD_ERROR, code, "%s (%s)", str, why);
 	return FALSE;
 }
+
+/* which TDX module a boot has loaded is seen only afterwards */
+gchar *
+fu_tdx_outcome_check_boot(const FuTdxHost *after, const gchar *version)
+{
+	if (after->module_lost)
+		return g_strdup(
+		    "no TDX module is running after the boot; to boot with the old one "
+		    "again, remove .fwupd-old from the names of the files in EFI/TDX of "
+		    "the EFI system partition, then reset the host");
+	if (after->module_version == NULL || fu_tdx_outcome_runs(after, version))
+		return NULL;
+	return g_strdup_printf("this firmware did not take the TDX module %s from the EFI system "
+			       "partition, as %s is running after the boot; in the BIOS, let TDX "
+			       "Secure Arbitration Mode Loader (SEAM Loader) take it from there",
+			       version,
+			       after->module_version);
+}

@@ -15,3 +15,5 @@ fu_tdx_outcome_check(const FuTdxHost *before,
 		     const FuTdxHost *after,
 		     const gchar *version,
 		     GError **error) G_GNUC_NON_NULL(1, 2, 3, 4);
+gchar *
+fu_tdx_outcome_check_boot(const FuTdxHost *after, const gchar *version) G_GNUC_NON_NULL(1);

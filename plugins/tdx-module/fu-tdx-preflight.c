@@ -81,6 +81,42 @@ fu_tdx_preflight_version_to_svn(const gchar *version)
 	return svn;
 }
 
+/* that of the image, or the least that it can be */
+const gchar *
+fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
+{
+	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
+	guint16 svn =
+	    fu_struct_tdx_sigstruct_get_seamsvn(fu_tdx_sigstruct_firmware_get_struct(sigstruct));
+
+	for (guint i = 0; version == NULL && i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
+		if (fu_tdx_preflight_svns[i].svn == svn)
+			version = fu_tdx_preflight_svns[i].version;
+	}
+	return version;
+}
+
+/* the quirk of both devices */
+gboolean
+fu_tdx_preflight_add_signers(GPtrArray *signers,
+			     const gchar *key,
+			     const gchar *value,
+			     GError **error)
+{
+	g_auto(GStrv) split = g_strsplit(value, ",", -1);
+
+	if (g_strcmp0(key, "TdxModuleSigners") != 0) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_NOT_SUPPORTED,
+				    "quirk key not supported");
+		return FALSE;
+	}
+	for (guint i = 0; split[i] != NULL; i++)
+		g_ptr_array_add(signers, g_ascii_strdown(g_strstrip(split[i]), -1));
+	return TRUE;
+}
+
 static void
 fu_tdx_preflight_check_module(const FuTdxHost *host, GPtrArray *reasons)
 {
@@ -179,7 +215,7 @@ fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 }
 
 static void
-fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
+fu_tdx_preflight_check_cpu(const FuTdxHost *host, GPtrArray *reasons)
 {
 	if (host->cpu == 0) {
 		fu_tdx_preflight_refuse(reasons,
@@ -188,6 +224,11 @@ fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
 					"needs it; mend that, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_CPU]);
 	}
+}
+
+static void
+fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
+{
 	if (host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE] != NULL ||
 	    g_strcmp0(host->cpus_online, host->cpus_present) != 0) {
 		const gchar *why = host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE];
@@ -233,6 +274,7 @@ fu_tdx_preflight_check_host(const FuTdxHost *host, gboolean require_no_guests)
 	fu_tdx_preflight_check_module(host, reasons);
 	fu_tdx_preflight_check_kernel(host, reasons);
 	fu_tdx_preflight_check_upload(host, reasons);
+	fu_tdx_preflight_check_cpu(host, reasons);
 	fu_tdx_preflight_check_cpus(host, reasons);
 	if (require_no_guests)
 		fu_tdx_preflight_check_guests(host, reasons);
@@ -245,10 +287,7 @@ fu_tdx_preflight_check_image_host(const FuTdxHost *host,
 				  FuTdxSigstructFirmware *sigstruct,
 				  GPtrArray *reasons)
 {
-	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
 	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
-	guint16 module_hv = fu_struct_tdx_sigstruct_get_module_hv(st);
-	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(st);
 
 	if (host->cpu != 0 && !fu_tdx_sigstruct_firmware_has_cpu(sigstruct, host->cpu)) {
 		g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
@@ -268,8 +307,16 @@ fu_tdx_preflight_check_image_host(const FuTdxHost *host,
 					host->seamldr_version,
 					version);
 	}
+}
 
-	/* that of a running TDX module is not in sysfs either */
+/* that of a running TDX module is not in sysfs either */
+static void
+fu_tdx_preflight_check_image_handoff(FuTdxSigstructFirmware *sigstruct, GPtrArray *reasons)
+{
+	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
+	guint16 module_hv = fu_struct_tdx_sigstruct_get_module_hv(st);
+	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(st);
+
 	if (min_update_hv > 0) {
 		fu_tdx_preflight_refuse(
 		    reasons,
@@ -307,9 +354,32 @@ fu_tdx_preflight_check_image(const FuTdxHost *host,
 					"The image is debug-signed, and only unlocked CPUs take "
 					"that; use a production image");
 	}
-	if (host != NULL)
+	if (host != NULL) {
 		fu_tdx_preflight_check_image_host(host, sigstruct, reasons);
+		fu_tdx_preflight_check_image_handoff(sigstruct, reasons);
+	}
 	return g_steal_pointer(&reasons);
+}
+
+static void
+fu_tdx_preflight_check_svn(FuTdxSigstructFirmware *sigstruct,
+			   guint16 svn_old,
+			   const gchar *old,
+			   GPtrArray *reasons)
+{
+	guint16 svn =
+	    fu_struct_tdx_sigstruct_get_seamsvn(fu_tdx_sigstruct_firmware_get_struct(sigstruct));
+
+	if (svn < svn_old || svn >> 8 != svn_old >> 8) {
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
+					"The SVN of the image is 0x%04x, and %s has at least "
+					"0x%04x; use a newer image of this series, with the same "
+					"high byte",
+					svn,
+					old,
+					svn_old);
+	}
 }
 
 /* the engine refuses older ones as the device is only-version-upgrade, but not in install-blob */
@@ -319,21 +389,11 @@ fu_tdx_preflight_check_newer(const FuTdxHost *host,
 			     const gchar *version,
 			     GPtrArray *reasons)
 {
-	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
-	guint16 svn = fu_struct_tdx_sigstruct_get_seamsvn(st);
 	guint16 svn_running = fu_tdx_preflight_version_to_svn(host->module_version);
 	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
 	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(host->module_version);
 
-	if (svn < svn_running || svn >> 8 != svn_running >> 8) {
-		fu_tdx_preflight_refuse(
-		    reasons,
-		    FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
-		    "The SVN of the image is 0x%04x, and the running TDX module has at least "
-		    "0x%04x; use a newer image of this series, with the same high byte",
-		    svn,
-		    svn_running);
-	}
+	fu_tdx_preflight_check_svn(sigstruct, svn_running, "the running TDX module", reasons);
 	if (g_strcmp0(series, series_running) != 0 ||
 	    fu_version_compare(version, host->module_version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0) {
 		fu_tdx_preflight_refuse(
@@ -347,15 +407,13 @@ fu_tdx_preflight_check_newer(const FuTdxHost *host,
 	}
 }
 
-/* can the running TDX module be replaced by that of a verified image? */
-GPtrArray *
-fu_tdx_preflight_check_version(const FuTdxHost *host,
-			       FuTdxSigstructFirmware *sigstruct,
-			       const gchar *version)
+static void
+fu_tdx_preflight_check_release(FuTdxSigstructFirmware *sigstruct,
+			       const gchar *version,
+			       GPtrArray *reasons)
 {
 	const gchar *version_img = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
 	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
-	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
 	if (series == NULL ||
 	    (version_img != NULL &&
@@ -367,13 +425,58 @@ fu_tdx_preflight_check_version(const FuTdxHost *host,
 					version != NULL ? version : "",
 					version_img != NULL ? version_img
 							    : "three numbers such as '1.5.06'");
-		return g_steal_pointer(&reasons);
 	}
+}
 
-	/* the host rules have refused already */
-	if (host->module_version == NULL)
-		return g_steal_pointer(&reasons);
-	fu_tdx_preflight_check_newer(host, sigstruct, version, reasons);
+/* can the running TDX module be replaced by that of a verified image? */
+GPtrArray *
+fu_tdx_preflight_check_version(const FuTdxHost *host,
+			       FuTdxSigstructFirmware *sigstruct,
+			       const gchar *version)
+{
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
+
+	/* without a version the host rules have refused already */
+	fu_tdx_preflight_check_release(sigstruct, version, reasons);
+	if (reasons->len == 0 && host->module_version != NULL)
+		fu_tdx_preflight_check_newer(host, sigstruct, version, reasons);
+	return g_steal_pointer(&reasons);
+}
+
+/* would P-SEAMLDR load a verified image at boot, when there is nothing to take over from? */
+GPtrArray *
+fu_tdx_preflight_check_boot(const FuTdxHost *host,
+			    FuTdxSigstructFirmware *sigstruct,
+			    GPtrArray *signers)
+{
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_image(NULL, sigstruct, signers);
+
+	fu_tdx_preflight_check_cpu(host, reasons);
+	fu_tdx_preflight_check_image_host(host, sigstruct, reasons);
+	return g_steal_pointer(&reasons);
+}
+
+/* and not go back behind what is there, or what runs? */
+GPtrArray *
+fu_tdx_preflight_check_boot_version(const FuTdxHost *host,
+				    FuTdxSigstructFirmware *sigstruct,
+				    FuTdxSigstructFirmware *sigstruct_old,
+				    const gchar *version)
+{
+	guint16 svn = fu_tdx_preflight_version_to_svn(host->module_version);
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
+
+	fu_tdx_preflight_check_release(sigstruct, version, reasons);
+	if (svn != 0)
+		fu_tdx_preflight_check_svn(sigstruct, svn, "the running TDX module", reasons);
+	if (sigstruct_old != NULL) {
+		svn = fu_struct_tdx_sigstruct_get_seamsvn(
+		    fu_tdx_sigstruct_firmware_get_struct(sigstruct_old));
+		fu_tdx_preflight_check_svn(sigstruct,
+					   svn,
+					   "that on the EFI system partition",
+					   reasons);
+	}
 	return g_steal_pointer(&reasons);
 }
 

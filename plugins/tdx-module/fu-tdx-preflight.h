@@ -26,9 +26,25 @@ GPtrArray *
 fu_tdx_preflight_check_version(const FuTdxHost *host,
 			       FuTdxSigstructFirmware *sigstruct,
 			       const gchar *version) G_GNUC_NON_NULL(1, 2);
+GPtrArray *
+fu_tdx_preflight_check_boot(const FuTdxHost *host,
+			    FuTdxSigstructFirmware *sigstruct,
+			    GPtrArray *signers) G_GNUC_NON_NULL(1, 2, 3);
+GPtrArray *
+fu_tdx_preflight_check_boot_version(const FuTdxHost *host,
+				    FuTdxSigstructFirmware *sigstruct,
+				    FuTdxSigstructFirmware *sigstruct_old,
+				    const gchar *version) G_GNUC_NON_NULL(1, 2);
+gboolean
+fu_tdx_preflight_add_signers(GPtrArray *signers,
+			     const gchar *key,
+			     const gchar *value,
+			     GError **error) G_GNUC_NON_NULL(1, 2, 3);
 gboolean
 fu_tdx_preflight_to_error(GPtrArray *reasons, GError **error) G_GNUC_NON_NULL(1);
 gchar *
 fu_tdx_preflight_version_to_series(const gchar *version);
+const gchar *
+fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct) G_GNUC_NON_NULL(1);
 guint16
 fu_tdx_preflight_version_to_svn(const gchar *version);

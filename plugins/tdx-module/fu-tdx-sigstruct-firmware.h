@@ -17,7 +17,8 @@ G_DECLARE_FINAL_TYPE(FuTdxSigstructFirmware,
 		     TDX_SIGSTRUCT_FIRMWARE,
 		     FuFirmware)
 
-#define FU_TDX_PAGE_SIZE 0x1000
+#define FU_TDX_PAGE_SIZE      0x1000
+#define FU_TDX_SIGSTRUCT_SIZE 0x800 /* without padding */
 
 const FuStructTdxSigstruct *
 fu_tdx_sigstruct_firmware_get_struct(FuTdxSigstructFirmware *self) G_GNUC_NON_NULL(1);

@@ -1,0 +1,523 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "fu-tdx-blob-firmware.h"
+#include "fu-tdx-boot-device.h"
+#include "fu-tdx-outcome.h"
+#include "fu-tdx-preflight.h"
+
+struct _FuTdxBootDevice {
+	FuDevice parent_instance;
+	FuVolume *esp;
+	gchar *dirname;			   /* (nullable): below EFI */
+	const gchar *const *names;	   /* the module last, as nothing is loaded without it */
+	FuTdxSigstructFirmware *sigstruct; /* (nullable): if the boot would take what is there */
+	GPtrArray *signers;		   /* (element-type utf8) */
+};
+
+G_DEFINE_TYPE(FuTdxBootDevice, fu_tdx_boot_device, FU_TYPE_DEVICE)
+
+#define FU_TDX_BOOT_DEVICE_NEW ".fwupd-new"
+#define FU_TDX_BOOT_DEVICE_OLD ".fwupd-old"
+
+/* what the firmware knows, and what the loader of Intel takes later in the boot */
+static const gchar *const fu_tdx_boot_device_pair[] = {"TDX-SEAM.so.sigstruct",
+						       "TDX-SEAM.so",
+						       NULL};
+static const gchar *const fu_tdx_boot_device_loader[] = {"TDX-BLOB", NULL};
+
+static gchar *
+fu_tdx_boot_device_build_filename(FuTdxBootDevice *self, const gchar *name, const gchar *suffix)
+{
+	g_autofree gchar *basename = g_strconcat(name, suffix, NULL);
+	g_autofree gchar *mount_point = fu_volume_get_mount_point(self->esp);
+	return g_build_filename(mount_point, "EFI", self->dirname, basename, NULL);
+}
+
+static gboolean
+fu_tdx_boot_device_has_file(FuTdxBootDevice *self, const gchar *name, const gchar *suffix)
+{
+	g_autofree gchar *filename = fu_tdx_boot_device_build_filename(self, name, suffix);
+	return g_file_test(filename, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+fu_tdx_boot_device_has_any(FuTdxBootDevice *self, const gchar *suffix)
+{
+	for (guint i = 0; self->names[i] != NULL; i++) {
+		if (fu_tdx_boot_device_has_file(self, self->names[i], suffix))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+fu_tdx_boot_device_set_folder(FuTdxBootDevice *self,
+			      const gchar *dirname,
+			      const gchar *const *names)
+{
+	g_free(self->dirname);
+	self->dirname = g_strdup(dirname);
+	self->names = names;
+}
+
+/* is there something for the boot? */
+gboolean
+fu_tdx_boot_device_has_files(FuTdxBootDevice *self, GError **error)
+{
+	const gchar *name;
+	g_autofree gchar *dirname = NULL;
+	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, error);
+	g_autoptr(GDir) dir = NULL;
+
+	if (locker == NULL)
+		return FALSE;
+	dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
+	dir = g_dir_open(dirname, 0, NULL);
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		fu_tdx_boot_device_set_folder(self, name, fu_tdx_boot_device_loader);
+		if (fu_tdx_boot_device_has_file(self, "TdxModuleLoader.efi", NULL))
+			return TRUE;
+	}
+	fu_tdx_boot_device_set_folder(self, "TDX", fu_tdx_boot_device_pair);
+	return fu_tdx_boot_device_has_any(self, NULL) ||
+	       fu_tdx_boot_device_has_any(self, FU_TDX_BOOT_DEVICE_NEW);
+}
+
+/* with the suffix if there is one, or else what the boot takes */
+static GBytes *
+fu_tdx_boot_device_read_file(FuTdxBootDevice *self,
+			     const gchar *name,
+			     const gchar *suffix,
+			     GError **error)
+{
+	gboolean exists = fu_tdx_boot_device_has_file(self, name, suffix);
+	g_autofree gchar *filename =
+	    fu_tdx_boot_device_build_filename(self, name, exists ? suffix : NULL);
+	g_autoptr(FuInputStream) stream = fu_input_stream_from_path(filename, error);
+
+	if (stream == NULL)
+		return NULL;
+	return fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX + 1, NULL, error);
+}
+
+static FuFirmware *
+fu_tdx_boot_device_read_files(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+{
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob_module = NULL;
+
+	blob = fu_tdx_boot_device_read_file(self, self->names[0], suffix, error);
+	if (blob == NULL)
+		return NULL;
+	if (self->names == fu_tdx_boot_device_loader)
+		return fu_tdx_blob_firmware_new_from_bytes(blob, FU_TDX_BLOB_VERSION_V1, error);
+	blob_module = fu_tdx_boot_device_read_file(self, self->names[1], suffix, error);
+	if (blob_module == NULL)
+		return NULL;
+	return fu_tdx_blob_firmware_new_from_pair(blob, blob_module, error);
+}
+
+static gboolean
+fu_tdx_boot_device_sync(FuTdxBootDevice *self, GError **error)
+{
+	g_autofree gchar *dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
+	gint fd = g_open(dirname, O_RDONLY, 0);
+	gboolean ret = fd >= 0 && fsync(fd) == 0;
+
+	if (!ret) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_WRITE,
+			    "failed to sync %s: %s",
+			    dirname,
+			    fwupd_strerror(errno));
+	}
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static gboolean
+fu_tdx_boot_device_rename(FuTdxBootDevice *self,
+			  const gchar *name,
+			  const gchar *suffix_from,
+			  const gchar *suffix_to,
+			  GError **error)
+{
+	g_autofree gchar *from = fu_tdx_boot_device_build_filename(self, name, suffix_from);
+	g_autofree gchar *to = fu_tdx_boot_device_build_filename(self, name, suffix_to);
+
+	if (g_rename(from, to) != 0 && errno != ENOENT) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_WRITE,
+			    "failed to rename %s to %s: %s",
+			    from,
+			    to,
+			    fwupd_strerror(errno));
+		return FALSE;
+	}
+	return fu_tdx_boot_device_sync(self, error);
+}
+
+/* the module comes last */
+static gboolean
+fu_tdx_boot_device_take(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+{
+	for (guint i = 0; self->names[i] != NULL; i++) {
+		if (!fu_tdx_boot_device_rename(self, self->names[i], suffix, NULL, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static void
+fu_tdx_boot_device_unlink(FuTdxBootDevice *self, const gchar *suffix)
+{
+	for (guint i = 0; self->names[i] != NULL; i++) {
+		g_autofree gchar *filename =
+		    fu_tdx_boot_device_build_filename(self, self->names[i], suffix);
+		if (g_unlink(filename) != 0 && errno != ENOENT)
+			g_warning("failed to delete %s: %s", filename, fwupd_strerror(errno));
+	}
+}
+
+/* after a write that was cut off, what is whole is taken */
+static void
+fu_tdx_boot_device_recover(FuTdxBootDevice *self)
+{
+	const gchar *suffixes[] = {"", FU_TDX_BOOT_DEVICE_NEW, FU_TDX_BOOT_DEVICE_OLD};
+
+	if (!fu_tdx_boot_device_has_any(self, FU_TDX_BOOT_DEVICE_NEW))
+		return;
+	for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		g_autoptr(FuFirmware) firmware = NULL;
+		g_autoptr(GError) error_local = NULL;
+
+		firmware = fu_tdx_boot_device_read_files(self, suffixes[i], &error_local);
+		if (firmware != NULL &&
+		    (suffixes[i][0] == '\0' ||
+		     fu_tdx_boot_device_take(self, suffixes[i], &error_local))) {
+			fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_NEW);
+			return;
+		}
+		g_warning("%s", error_local->message);
+	}
+}
+
+/* what is there, if the boot would take it */
+static gboolean
+fu_tdx_boot_device_read_sigstruct(FuTdxBootDevice *self, const FuTdxHost *host, GError **error)
+{
+	g_autofree gchar *checksum = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob_module = NULL;
+	g_autoptr(GPtrArray) reasons = NULL;
+
+	g_clear_object(&self->sigstruct);
+	firmware = fu_tdx_boot_device_read_files(self, NULL, error);
+	if (firmware == NULL)
+		return FALSE;
+	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
+	if (sigstruct == NULL)
+		return FALSE;
+	reasons = fu_tdx_preflight_check_boot(host, sigstruct, self->signers);
+	if (!fu_tdx_preflight_to_error(reasons, error))
+		return FALSE;
+	if (!fu_tdx_blob_firmware_get_pair(FU_TDX_BLOB_FIRMWARE(firmware),
+					   &blob,
+					   &blob_module,
+					   error))
+		return FALSE;
+	checksum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob_module);
+	fu_device_add_checksum(FU_DEVICE(self), checksum);
+	self->sigstruct = g_steal_pointer(&sigstruct);
+	return TRUE;
+}
+
+/* nothing is older than everything; and the metadata know a version better than its SVN does */
+static void
+fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
+{
+	FuDevice *device = FU_DEVICE(self);
+	g_autoptr(GError) error_local = NULL;
+
+	g_ptr_array_set_size(fu_device_get_checksums(device), 0);
+	if (!fu_tdx_boot_device_read_sigstruct(self, host, &error_local)) {
+		g_autofree gchar *summary =
+		    g_strdup_printf("Nothing to load at the next boot: %s", error_local->message);
+		fu_device_set_summary(device, summary);
+		fu_device_set_version(device, "0.0.0");
+		return;
+	}
+	fu_device_set_summary(device, "Loaded from the EFI system partition at the next boot");
+	fu_device_set_version(device, fu_tdx_preflight_sigstruct_to_version(self->sigstruct));
+	fu_device_add_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
+}
+
+static gboolean
+fu_tdx_boot_device_probe(FuDevice *device, GError **error)
+{
+	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(device);
+	g_autofree gchar *partition_uuid = fu_volume_get_partition_uuid(self->esp);
+
+	fu_device_set_physical_id(device, partition_uuid != NULL ? partition_uuid : "ESP");
+	fu_device_set_logical_id(device, "tdx-module");
+	fu_device_add_instance_id_full(device, "TDX\\MODULE", FU_DEVICE_INSTANCE_FLAG_QUIRKS);
+	return TRUE;
+}
+
+static gboolean
+fu_tdx_boot_device_reload(FuDevice *device, GError **error)
+{
+	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(device);
+	g_autofree gchar *instance_id = NULL;
+	g_autoptr(FuTdxHost) host = fu_tdx_host_new_from_context(fu_device_get_context(device));
+	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, error);
+
+	if (locker == NULL)
+		return FALSE;
+	if (host->cpu == 0) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_NOT_SUPPORTED,
+				    host->errors[FU_TDX_HOST_FACT_CPU]);
+		return FALSE;
+	}
+	instance_id = g_strdup_printf("TDX\\BOOT&FMS_%X", host->cpu);
+	fu_device_add_instance_id(device, instance_id);
+	fu_tdx_boot_device_recover(self);
+	fu_tdx_boot_device_ensure_version(self, host);
+	return TRUE;
+}
+
+static FuFirmware *
+fu_tdx_boot_device_prepare_firmware(FuDevice *device,
+				    FuInputStream *stream,
+				    FuProgress *progress,
+				    FuFirmwareParseFlags flags,
+				    GError **error)
+{
+	return fu_tdx_blob_firmware_new_from_stream(stream, FU_TDX_BLOB_VERSION_V1, error);
+}
+
+static gboolean
+fu_tdx_boot_device_check(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
+{
+	g_autoptr(FuTdxHost) host =
+	    fu_tdx_host_new_from_context(fu_device_get_context(FU_DEVICE(self)));
+	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autoptr(GPtrArray) reasons = NULL;
+
+	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
+	if (sigstruct == NULL)
+		return FALSE;
+	fu_tdx_boot_device_ensure_version(self, host);
+	reasons = fu_tdx_preflight_check_boot(host, sigstruct, self->signers);
+	g_ptr_array_extend_and_steal(
+	    reasons,
+	    fu_tdx_preflight_check_boot_version(host,
+						sigstruct,
+						self->sigstruct,
+						fu_firmware_get_version(firmware)));
+	return fu_tdx_preflight_to_error(reasons, error);
+}
+
+static gboolean
+fu_tdx_boot_device_write_file(FuTdxBootDevice *self,
+			      const gchar *name,
+			      GBytes *blob,
+			      GError **error)
+{
+	g_autofree gchar *filename =
+	    fu_tdx_boot_device_build_filename(self, name, FU_TDX_BOOT_DEVICE_NEW);
+	g_autoptr(GBytes) blob_read = NULL;
+
+	if (!g_file_set_contents_full(filename,
+				      g_bytes_get_data(blob, NULL),
+				      g_bytes_get_size(blob),
+				      G_FILE_SET_CONTENTS_DURABLE,
+				      0600,
+				      error))
+		return FALSE;
+	blob_read = fu_tdx_boot_device_read_file(self, name, FU_TDX_BOOT_DEVICE_NEW, error);
+	if (blob_read == NULL)
+		return FALSE;
+	return fu_bytes_compare(blob_read, blob, error);
+}
+
+static gboolean
+fu_tdx_boot_device_write_files(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
+{
+	FuTdxBlobFirmware *blob_firmware = FU_TDX_BLOB_FIRMWARE(firmware);
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob_module = NULL;
+
+	if (self->names == fu_tdx_boot_device_loader) {
+		blob = fu_firmware_get_bytes(firmware, error);
+		return blob != NULL &&
+		       fu_tdx_boot_device_write_file(self, self->names[0], blob, error);
+	}
+	if (!fu_tdx_blob_firmware_get_pair(blob_firmware, &blob, &blob_module, error))
+		return FALSE;
+	return fu_tdx_boot_device_write_file(self, self->names[0], blob, error) &&
+	       fu_tdx_boot_device_write_file(self, self->names[1], blob_module, error);
+}
+
+/* the new files are whole before one of the old ones is touched */
+static gboolean
+fu_tdx_boot_device_write_new(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
+{
+	g_autofree gchar *dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
+
+	if (!fu_volume_check_free_space(self->esp, 2 * FU_TDX_BLOB_SIZE_MAX, error))
+		return FALSE;
+	if (!fu_path_mkdir(dirname, error))
+		return FALSE;
+	if (!fu_tdx_boot_device_write_files(self, firmware, error)) {
+		fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_NEW);
+		return FALSE;
+	}
+	fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_OLD);
+	return fu_tdx_boot_device_sync(self, error);
+}
+
+/* never with a new and an old file under the names that the boot takes */
+static gboolean
+fu_tdx_boot_device_switch(FuTdxBootDevice *self, GError **error)
+{
+	for (guint i = g_strv_length((gchar **)self->names); i > 0; i--) {
+		if (!fu_tdx_boot_device_rename(self,
+					       self->names[i - 1],
+					       NULL,
+					       FU_TDX_BOOT_DEVICE_OLD,
+					       error))
+			return FALSE;
+	}
+	return fu_tdx_boot_device_take(self, FU_TDX_BOOT_DEVICE_NEW, error);
+}
+
+static gboolean
+fu_tdx_boot_device_write_firmware(FuDevice *device,
+				  FuFirmware *firmware,
+				  FuProgress *progress,
+				  FwupdInstallFlags flags,
+				  GError **error)
+{
+	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(device);
+	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, error);
+
+	if (locker == NULL)
+		return FALSE;
+	if (!fu_tdx_boot_device_check(self, firmware, error))
+		return FALSE;
+	if (!fu_tdx_boot_device_write_new(self, firmware, error)) {
+		g_prefix_error_literal(error, "nothing was changed for the next boot: ");
+		return FALSE;
+	}
+	if (!fu_tdx_boot_device_switch(self, error)) {
+		fu_tdx_boot_device_recover(self);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* the engine only asks for the reason if the version is not the expected one */
+void
+fu_tdx_boot_device_check_running(FuTdxBootDevice *self)
+{
+	FuDevice *device = FU_DEVICE(self);
+	const gchar *version = fu_device_get_version(device);
+	g_autofree gchar *str = NULL;
+	g_autoptr(FuTdxHost) host = fu_tdx_host_new_from_context(fu_device_get_context(device));
+
+	str = fu_tdx_outcome_check_boot(host, version);
+	if (str == NULL)
+		return;
+	fu_device_set_update_state(device, FWUPD_UPDATE_STATE_FAILED);
+	fu_device_set_update_error(device, str);
+	fu_device_set_version(device, host->module_version);
+}
+
+static gboolean
+fu_tdx_boot_device_get_results(FuDevice *device, GError **error)
+{
+	return fu_tdx_boot_device_reload(device, error);
+}
+
+static gboolean
+fu_tdx_boot_device_set_quirk_kv(FuDevice *device,
+				const gchar *key,
+				const gchar *value,
+				GError **error)
+{
+	return fu_tdx_preflight_add_signers(FU_TDX_BOOT_DEVICE(device)->signers, key, value, error);
+}
+
+static void
+fu_tdx_boot_device_finalize(GObject *object)
+{
+	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(object);
+	g_clear_object(&self->esp);
+	g_clear_object(&self->sigstruct);
+	g_free(self->dirname);
+	g_ptr_array_unref(self->signers);
+	G_OBJECT_CLASS(fu_tdx_boot_device_parent_class)->finalize(object);
+}
+
+static void
+fu_tdx_boot_device_init(FuTdxBootDevice *self)
+{
+	self->signers = g_ptr_array_new_with_free_func(g_free);
+	fu_device_set_name(FU_DEVICE(self), "TDX Module at Boot");
+	fu_device_set_vendor(FU_DEVICE(self), "Intel");
+	fu_device_build_vendor_id_u16(FU_DEVICE(self), "PCI", 0x8086);
+	fu_device_set_version_format(FU_DEVICE(self), FWUPD_VERSION_FORMAT_TRIPLET);
+	fu_device_set_firmware_gtype(FU_DEVICE(self), FU_TYPE_TDX_BLOB_FIRMWARE);
+	fu_device_add_protocol(FU_DEVICE(self), "com.intel.tdx-module");
+	fu_device_add_icon(FU_DEVICE(self), FU_DEVICE_ICON_COMPUTER);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_INTERNAL);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_UPDATABLE);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_NEEDS_REBOOT);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_SIGNED_PAYLOAD);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_USABLE_DURING_UPDATE);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_ONLY_VERSION_UPGRADE);
+	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_HOST_CPU_CHILD);
+	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_MD_ONLY_CHECKSUM);
+}
+
+static void
+fu_tdx_boot_device_class_init(FuTdxBootDeviceClass *klass)
+{
+	GObjectClass *object_class = G_OBJECT_CLASS(klass);
+	FuDeviceClass *device_class = FU_DEVICE_CLASS(klass);
+	object_class->finalize = fu_tdx_boot_device_finalize;
+	device_class->probe = fu_tdx_boot_device_probe;
+	device_class->setup = fu_tdx_boot_device_reload;
+	device_class->reload = fu_tdx_boot_device_reload;
+	device_class->prepare_firmware = fu_tdx_boot_device_prepare_firmware;
+	device_class->write_firmware = fu_tdx_boot_device_write_firmware;
+	device_class->get_results = fu_tdx_boot_device_get_results;
+	device_class->set_quirk_kv = fu_tdx_boot_device_set_quirk_kv;
+}
+
+FuTdxBootDevice *
+fu_tdx_boot_device_new(FuContext *ctx, FuVolume *esp)
+{
+	FuTdxBootDevice *self = g_object_new(FU_TYPE_TDX_BOOT_DEVICE, "context", ctx, NULL);
+	self->esp = g_object_ref(esp);
+	return self;
+}

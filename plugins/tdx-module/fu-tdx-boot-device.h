@@ -1,0 +1,19 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <fwupdplugin.h>
+
+#define FU_TYPE_TDX_BOOT_DEVICE (fu_tdx_boot_device_get_type())
+G_DECLARE_FINAL_TYPE(FuTdxBootDevice, fu_tdx_boot_device, FU, TDX_BOOT_DEVICE, FuDevice)
+
+FuTdxBootDevice *
+fu_tdx_boot_device_new(FuContext *ctx, FuVolume *esp) G_GNUC_NON_NULL(1, 2);
+gboolean
+fu_tdx_boot_device_has_files(FuTdxBootDevice *self, GError **error) G_GNUC_NON_NULL(1);
+void
+fu_tdx_boot_device_check_running(FuTdxBootDevice *self) G_GNUC_NON_NULL(1);
