@@ -19,9 +19,6 @@ struct _FuTdxBlobFirmware {
 
 G_DEFINE_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU_TYPE_FIRMWARE)
 
-#define FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT "sigstruct"
-#define FU_TDX_BLOB_FIRMWARE_ID_MODULE	  "module"
-
 /* behind the header and the sigstruct */
 #define FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE (2 * FU_TDX_PAGE_SIZE)
 
@@ -334,7 +331,7 @@ fu_tdx_blob_firmware_class_init(FuTdxBlobFirmwareClass *klass)
 }
 
 /* whatever the user wants to ignore, all of it is checked */
-static FuFirmware *
+FuFirmware *
 fu_tdx_blob_firmware_new_verified(GBytes *blob, GError **error)
 {
 	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
@@ -345,93 +342,11 @@ fu_tdx_blob_firmware_new_verified(GBytes *blob, GError **error)
 	return g_steal_pointer(&firmware);
 }
 
-/* as it lies on the EFI system partition */
-FuFirmware *
-fu_tdx_blob_firmware_new_from_bytes(GBytes *blob, FuTdxBlobVersion blob_version, GError **error)
-{
-	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new_verified(blob, error);
-
-	if (firmware == NULL)
-		return NULL;
-	if (FU_TDX_BLOB_FIRMWARE(firmware)->blob_version != blob_version) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "header version is 0x%04x, expected 0x%04x",
-			    (guint)FU_TDX_BLOB_FIRMWARE(firmware)->blob_version,
-			    (guint)blob_version);
-		return NULL;
-	}
-	return g_steal_pointer(&firmware);
-}
-
-static gboolean
-fu_tdx_blob_firmware_add_bytes(FuFirmware *firmware, const gchar *id, GBytes *blob, GError **error)
-{
-	g_autoptr(FuFirmware) img = fu_firmware_new_from_bytes(blob);
-	fu_firmware_set_id(img, id);
-	return fu_firmware_add_image(firmware, img, error);
-}
-
-/* the same in two files, without a header and the padding of the sigstruct */
-FuFirmware *
-fu_tdx_blob_firmware_new_from_pair(GBytes *blob_sigstruct, GBytes *blob_module, GError **error)
-{
-	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GBytes) blob_page = NULL;
-
-	if (g_bytes_get_size(blob_sigstruct) != FU_TDX_SIGSTRUCT_SIZE) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "sigstruct has 0x%zx bytes, expected 0x%x",
-			    g_bytes_get_size(blob_sigstruct),
-			    (guint)FU_TDX_SIGSTRUCT_SIZE);
-		return NULL;
-	}
-	blob_page = fu_bytes_pad(blob_sigstruct, FU_TDX_PAGE_SIZE, 0x00);
-	if (!fu_tdx_blob_firmware_add_bytes(firmware,
-					    FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT,
-					    blob_page,
-					    error))
-		return NULL;
-	if (!fu_tdx_blob_firmware_add_bytes(firmware,
-					    FU_TDX_BLOB_FIRMWARE_ID_MODULE,
-					    blob_module,
-					    error))
-		return NULL;
-	blob = fu_firmware_write(firmware, error);
-	if (blob == NULL)
-		return NULL;
-	return fu_tdx_blob_firmware_new_verified(blob, error);
-}
-
-gboolean
-fu_tdx_blob_firmware_get_pair(FuTdxBlobFirmware *self,
-			      GBytes **blob_sigstruct,
-			      GBytes **blob_module,
-			      GError **error)
-{
-	g_autoptr(GBytes) blob = NULL;
-
-	blob = fu_firmware_get_image_by_id_bytes(FU_FIRMWARE(self),
-						 FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT,
-						 error);
-	if (blob == NULL)
-		return FALSE;
-	*blob_sigstruct = g_bytes_new_from_bytes(blob, 0x0, FU_TDX_SIGSTRUCT_SIZE);
-	*blob_module = fu_firmware_get_image_by_id_bytes(FU_FIRMWARE(self),
-							 FU_TDX_BLOB_FIRMWARE_ID_MODULE,
-							 error);
-	return *blob_module != NULL;
-}
-
 /* with the header that is needed, and proved as it is after that */
 FuFirmware *
-fu_tdx_blob_firmware_new_from_stream(FuInputStream *stream,
-				     FuTdxBlobVersion blob_version,
-				     GError **error)
+fu_tdx_blob_firmware_new_converted(FuInputStream *stream,
+				   FuTdxBlobVersion blob_version,
+				   GError **error)
 {
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GBytes) blob = NULL;

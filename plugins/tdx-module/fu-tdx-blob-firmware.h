@@ -13,6 +13,9 @@
 #define FU_TYPE_TDX_BLOB_FIRMWARE (fu_tdx_blob_firmware_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU, TDX_BLOB_FIRMWARE, FuFirmware)
 
+#define FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT "sigstruct"
+#define FU_TDX_BLOB_FIRMWARE_ID_MODULE	  "module"
+
 /* header, sigstruct, and as many pages of the module as the kernel can list for P-SEAMLDR */
 #define FU_TDX_BLOB_SIZE_MAX ((1 + 1 + 496) * FU_TDX_PAGE_SIZE)
 
@@ -22,19 +25,10 @@ void
 fu_tdx_blob_firmware_set_blob_version(FuTdxBlobFirmware *self, FuTdxBlobVersion blob_version)
     G_GNUC_NON_NULL(1);
 FuFirmware *
-fu_tdx_blob_firmware_new_from_stream(FuInputStream *stream,
-				     FuTdxBlobVersion blob_version,
-				     GError **error) G_GNUC_NON_NULL(1);
+fu_tdx_blob_firmware_new_verified(GBytes *blob, GError **error) G_GNUC_NON_NULL(1);
 FuFirmware *
-fu_tdx_blob_firmware_new_from_bytes(GBytes *blob, FuTdxBlobVersion blob_version, GError **error)
-    G_GNUC_NON_NULL(1);
-FuFirmware *
-fu_tdx_blob_firmware_new_from_pair(GBytes *blob_sigstruct, GBytes *blob_module, GError **error)
-    G_GNUC_NON_NULL(1, 2);
-gboolean
-fu_tdx_blob_firmware_get_pair(FuTdxBlobFirmware *self,
-			      GBytes **blob_sigstruct,
-			      GBytes **blob_module,
-			      GError **error) G_GNUC_NON_NULL(1, 2, 3);
+fu_tdx_blob_firmware_new_converted(FuInputStream *stream,
+				   FuTdxBlobVersion blob_version,
+				   GError **error) G_GNUC_NON_NULL(1);
 FuTdxSigstructFirmware *
 fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self, GError **error) G_GNUC_NON_NULL(1);

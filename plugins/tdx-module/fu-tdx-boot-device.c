@@ -73,15 +73,13 @@ fu_tdx_boot_device_set_folder(FuTdxBootDevice *self,
 
 /* is there something for the boot? */
 gboolean
-fu_tdx_boot_device_has_files(FuTdxBootDevice *self, GError **error)
+fu_tdx_boot_device_has_files(FuTdxBootDevice *self)
 {
 	const gchar *name;
 	g_autofree gchar *dirname = NULL;
-	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, error);
+	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, NULL);
 	g_autoptr(GDir) dir = NULL;
 
-	if (locker == NULL)
-		return FALSE;
 	dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
 	dir = g_dir_open(dirname, 0, NULL);
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
@@ -111,21 +109,88 @@ fu_tdx_boot_device_read_file(FuTdxBootDevice *self,
 	return fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX + 1, NULL, error);
 }
 
-static FuFirmware *
-fu_tdx_boot_device_read_files(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+/* what the metadata know the module by */
+static void
+fu_tdx_boot_device_set_module(FuTdxBootDevice *self, GBytes *blob)
 {
+	g_autofree gchar *checksum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
+	g_ptr_array_set_size(fu_device_get_checksums(FU_DEVICE(self)), 0);
+	fu_device_add_checksum(FU_DEVICE(self), checksum);
+}
+
+static FuTdxSigstructFirmware *
+fu_tdx_boot_device_read_loader(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+{
+	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(GBytes) blob_module = NULL;
 
 	blob = fu_tdx_boot_device_read_file(self, self->names[0], suffix, error);
 	if (blob == NULL)
 		return NULL;
-	if (self->names == fu_tdx_boot_device_loader)
-		return fu_tdx_blob_firmware_new_from_bytes(blob, FU_TDX_BLOB_VERSION_V1, error);
+	firmware = fu_tdx_blob_firmware_new_verified(blob, error);
+	if (firmware == NULL)
+		return NULL;
+	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) !=
+	    FU_TDX_BLOB_VERSION_V1) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_FILE,
+				    "the header of TDX-BLOB has version 0x0200, expected 0x0100");
+		return NULL;
+	}
+	blob_module =
+	    fu_firmware_get_image_by_id_bytes(firmware, FU_TDX_BLOB_FIRMWARE_ID_MODULE, error);
+	if (blob_module == NULL)
+		return NULL;
+	fu_tdx_boot_device_set_module(self, blob_module);
+	return fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
+}
+
+static FuTdxSigstructFirmware *
+fu_tdx_boot_device_read_pair(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+{
+	guint8 digest[FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH] = {0};
+	gsize digestsz = sizeof(digest);
+	g_autoptr(FuFirmware) sigstruct = g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL);
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob_module = NULL;
+	g_autoptr(GBytes) blob_page = NULL;
+	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA384);
+
+	blob = fu_tdx_boot_device_read_file(self, self->names[0], suffix, error);
+	if (blob == NULL)
+		return NULL;
 	blob_module = fu_tdx_boot_device_read_file(self, self->names[1], suffix, error);
 	if (blob_module == NULL)
 		return NULL;
-	return fu_tdx_blob_firmware_new_from_pair(blob, blob_module, error);
+	blob_page = fu_bytes_pad(blob, FU_TDX_PAGE_SIZE, 0x00);
+	if (!fu_firmware_parse_bytes(sigstruct,
+				     blob_page,
+				     0x0,
+				     FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
+				     error))
+		return NULL;
+	g_checksum_update(checksum,
+			  g_bytes_get_data(blob_module, NULL),
+			  g_bytes_get_size(blob_module));
+	g_checksum_get_digest(checksum, digest, &digestsz);
+	if (!fu_tdx_sigstruct_firmware_check_module(FU_TDX_SIGSTRUCT_FIRMWARE(sigstruct),
+						    digest,
+						    g_bytes_get_size(blob_module),
+						    error))
+		return NULL;
+	fu_tdx_boot_device_set_module(self, blob_module);
+	return FU_TDX_SIGSTRUCT_FIRMWARE(g_steal_pointer(&sigstruct));
+}
+
+/* proved like an image that is to be written */
+static FuTdxSigstructFirmware *
+fu_tdx_boot_device_read(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+{
+	if (self->names == fu_tdx_boot_device_loader)
+		return fu_tdx_boot_device_read_loader(self, suffix, error);
+	return fu_tdx_boot_device_read_pair(self, suffix, error);
 }
 
 static gboolean
@@ -171,10 +236,16 @@ fu_tdx_boot_device_rename(FuTdxBootDevice *self,
 	return fu_tdx_boot_device_sync(self, error);
 }
 
-/* the module comes last */
+/* never with a new and an old file under the names that the boot takes */
 static gboolean
 fu_tdx_boot_device_take(FuTdxBootDevice *self, const gchar *suffix, GError **error)
 {
+	for (guint i = g_strv_length((gchar **)self->names); i > 0; i--) {
+		const gchar *name = self->names[i - 1];
+		if (fu_tdx_boot_device_has_file(self, name, FU_TDX_BOOT_DEVICE_NEW) &&
+		    !fu_tdx_boot_device_rename(self, name, NULL, FU_TDX_BOOT_DEVICE_OLD, error))
+			return FALSE;
+	}
 	for (guint i = 0; self->names[i] != NULL; i++) {
 		if (!fu_tdx_boot_device_rename(self, self->names[i], suffix, NULL, error))
 			return FALSE;
@@ -202,11 +273,11 @@ fu_tdx_boot_device_recover(FuTdxBootDevice *self)
 	if (!fu_tdx_boot_device_has_any(self, FU_TDX_BOOT_DEVICE_NEW))
 		return;
 	for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-		g_autoptr(FuFirmware) firmware = NULL;
+		g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 		g_autoptr(GError) error_local = NULL;
 
-		firmware = fu_tdx_boot_device_read_files(self, suffixes[i], &error_local);
-		if (firmware != NULL &&
+		sigstruct = fu_tdx_boot_device_read(self, suffixes[i], &error_local);
+		if (sigstruct != NULL &&
 		    (suffixes[i][0] == '\0' ||
 		     fu_tdx_boot_device_take(self, suffixes[i], &error_local))) {
 			fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_NEW);
@@ -220,31 +291,17 @@ fu_tdx_boot_device_recover(FuTdxBootDevice *self)
 static gboolean
 fu_tdx_boot_device_read_sigstruct(FuTdxBootDevice *self, const FuTdxHost *host, GError **error)
 {
-	g_autofree gchar *checksum = NULL;
-	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GBytes) blob_module = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
 
 	g_clear_object(&self->sigstruct);
-	firmware = fu_tdx_boot_device_read_files(self, NULL, error);
-	if (firmware == NULL)
+	self->sigstruct = fu_tdx_boot_device_read(self, NULL, error);
+	if (self->sigstruct == NULL)
 		return FALSE;
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-	if (sigstruct == NULL)
+	reasons = fu_tdx_preflight_check_boot(host, self->sigstruct, self->signers);
+	if (!fu_tdx_preflight_to_error(reasons, error)) {
+		g_clear_object(&self->sigstruct);
 		return FALSE;
-	reasons = fu_tdx_preflight_check_boot(host, sigstruct, self->signers);
-	if (!fu_tdx_preflight_to_error(reasons, error))
-		return FALSE;
-	if (!fu_tdx_blob_firmware_get_pair(FU_TDX_BLOB_FIRMWARE(firmware),
-					   &blob,
-					   &blob_module,
-					   error))
-		return FALSE;
-	checksum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob_module);
-	fu_device_add_checksum(FU_DEVICE(self), checksum);
-	self->sigstruct = g_steal_pointer(&sigstruct);
+	}
 	return TRUE;
 }
 
@@ -255,7 +312,6 @@ fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
 	FuDevice *device = FU_DEVICE(self);
 	g_autoptr(GError) error_local = NULL;
 
-	g_ptr_array_set_size(fu_device_get_checksums(device), 0);
 	if (!fu_tdx_boot_device_read_sigstruct(self, host, &error_local)) {
 		g_autofree gchar *summary =
 		    g_strdup_printf("Nothing to load at the next boot: %s", error_local->message);
@@ -311,7 +367,7 @@ fu_tdx_boot_device_prepare_firmware(FuDevice *device,
 				    FuFirmwareParseFlags flags,
 				    GError **error)
 {
-	return fu_tdx_blob_firmware_new_from_stream(stream, FU_TDX_BLOB_VERSION_V1, error);
+	return fu_tdx_blob_firmware_new_converted(stream, FU_TDX_BLOB_VERSION_V1, error);
 }
 
 static gboolean
@@ -359,22 +415,35 @@ fu_tdx_boot_device_write_file(FuTdxBootDevice *self,
 	return fu_bytes_compare(blob_read, blob, error);
 }
 
+/* of each name, without the padding of the sigstruct */
+static GBytes *
+fu_tdx_boot_device_build_blob(FuTdxBootDevice *self,
+			      FuFirmware *firmware,
+			      guint idx,
+			      GError **error)
+{
+	const gchar *ids[] = {FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT, FU_TDX_BLOB_FIRMWARE_ID_MODULE};
+	g_autoptr(GBytes) blob = NULL;
+
+	if (self->names == fu_tdx_boot_device_loader)
+		return fu_firmware_get_bytes(firmware, error);
+	blob = fu_firmware_get_image_by_id_bytes(firmware, ids[idx], error);
+	if (blob == NULL || idx > 0)
+		return g_steal_pointer(&blob);
+	return fu_bytes_new_offset(blob, 0x0, FU_TDX_SIGSTRUCT_SIZE, error);
+}
+
 static gboolean
 fu_tdx_boot_device_write_files(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
 {
-	FuTdxBlobFirmware *blob_firmware = FU_TDX_BLOB_FIRMWARE(firmware);
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GBytes) blob_module = NULL;
-
-	if (self->names == fu_tdx_boot_device_loader) {
-		blob = fu_firmware_get_bytes(firmware, error);
-		return blob != NULL &&
-		       fu_tdx_boot_device_write_file(self, self->names[0], blob, error);
+	for (guint i = 0; self->names[i] != NULL; i++) {
+		g_autoptr(GBytes) blob = fu_tdx_boot_device_build_blob(self, firmware, i, error);
+		if (blob == NULL)
+			return FALSE;
+		if (!fu_tdx_boot_device_write_file(self, self->names[i], blob, error))
+			return FALSE;
 	}
-	if (!fu_tdx_blob_firmware_get_pair(blob_firmware, &blob, &blob_module, error))
-		return FALSE;
-	return fu_tdx_boot_device_write_file(self, self->names[0], blob, error) &&
-	       fu_tdx_boot_device_write_file(self, self->names[1], blob_module, error);
+	return TRUE;
 }
 
 /* the new files are whole before one of the old ones is touched */
@@ -383,7 +452,7 @@ fu_tdx_boot_device_write_new(FuTdxBootDevice *self, FuFirmware *firmware, GError
 {
 	g_autofree gchar *dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
 
-	if (!fu_volume_check_free_space(self->esp, 2 * FU_TDX_BLOB_SIZE_MAX, error))
+	if (!fu_volume_check_free_space(self->esp, fu_firmware_get_size(firmware), error))
 		return FALSE;
 	if (!fu_path_mkdir(dirname, error))
 		return FALSE;
@@ -393,21 +462,6 @@ fu_tdx_boot_device_write_new(FuTdxBootDevice *self, FuFirmware *firmware, GError
 	}
 	fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_OLD);
 	return fu_tdx_boot_device_sync(self, error);
-}
-
-/* never with a new and an old file under the names that the boot takes */
-static gboolean
-fu_tdx_boot_device_switch(FuTdxBootDevice *self, GError **error)
-{
-	for (guint i = g_strv_length((gchar **)self->names); i > 0; i--) {
-		if (!fu_tdx_boot_device_rename(self,
-					       self->names[i - 1],
-					       NULL,
-					       FU_TDX_BOOT_DEVICE_OLD,
-					       error))
-			return FALSE;
-	}
-	return fu_tdx_boot_device_take(self, FU_TDX_BOOT_DEVICE_NEW, error);
 }
 
 static gboolean
@@ -425,10 +479,13 @@ fu_tdx_boot_device_write_firmware(FuDevice *device,
 	if (!fu_tdx_boot_device_check(self, firmware, error))
 		return FALSE;
 	if (!fu_tdx_boot_device_write_new(self, firmware, error)) {
-		g_prefix_error_literal(error, "nothing was changed for the next boot: ");
+		fwupd_error_convert(error);
+		g_prefix_error_literal(error,
+				       "nothing was changed, as the EFI system partition cannot be "
+				       "written: ");
 		return FALSE;
 	}
-	if (!fu_tdx_boot_device_switch(self, error)) {
+	if (!fu_tdx_boot_device_take(self, FU_TDX_BOOT_DEVICE_NEW, error)) {
 		fu_tdx_boot_device_recover(self);
 		return FALSE;
 	}

@@ -14,6 +14,6 @@ G_DECLARE_FINAL_TYPE(FuTdxBootDevice, fu_tdx_boot_device, FU, TDX_BOOT_DEVICE, F
 FuTdxBootDevice *
 fu_tdx_boot_device_new(FuContext *ctx, FuVolume *esp) G_GNUC_NON_NULL(1, 2);
 gboolean
-fu_tdx_boot_device_has_files(FuTdxBootDevice *self, GError **error) G_GNUC_NON_NULL(1);
+fu_tdx_boot_device_has_files(FuTdxBootDevice *self) G_GNUC_NON_NULL(1);
 void
 fu_tdx_boot_device_check_running(FuTdxBootDevice *self) G_GNUC_NON_NULL(1);

@@ -151,7 +151,7 @@ fu_tdx_module_device_prepare_firmware(FuDevice *device,
 				      GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
-	return fu_tdx_blob_firmware_new_from_stream(stream, self->host->blob_version, error);
+	return fu_tdx_blob_firmware_new_converted(stream, self->host->blob_version, error);
 }
 
 /* nothing but the image is remembered from before */

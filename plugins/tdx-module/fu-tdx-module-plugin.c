@@ -54,56 +54,32 @@ fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError *
 }
 
 static gboolean
-fu_tdx_module_plugin_is_wanted(FuPlugin *plugin, FuVolume *esp, FuTdxBootDevice *device)
+fu_tdx_module_plugin_add_boot_device(FuPlugin *plugin, GError **error)
 {
 	FuContext *ctx = fu_plugin_get_context(plugin);
-	const gchar *location = fu_context_get_esp_location(ctx);
-	g_autofree gchar *mount_point = fu_volume_get_mount_point(esp);
-	g_autoptr(FuVolume) esp_default = NULL;
-	g_autoptr(GError) error_local = NULL;
+	g_autoptr(FuTdxBootDevice) device = NULL;
+	g_autoptr(FuVolume) esp = fu_context_get_default_esp(ctx, error);
 
-	if (location != NULL && g_strcmp0(location, mount_point) != 0)
+	if (esp == NULL)
 		return FALSE;
-	if (fu_tdx_boot_device_has_files(device, &error_local))
+	device = fu_tdx_boot_device_new(ctx, esp);
+	if (!fu_tdx_boot_device_has_files(device) &&
+	    !fu_plugin_get_config_value_boolean(plugin, "BootModule"))
 		return TRUE;
-	if (error_local != NULL) {
-		g_warning("failed to look at %s: %s", fu_volume_get_id(esp), error_local->message);
+	if (!fu_device_probe(FU_DEVICE(device), error) ||
+	    !fu_device_setup(FU_DEVICE(device), error))
 		return FALSE;
-	}
-	if (!fu_plugin_get_config_value_boolean(plugin, "BootModule"))
-		return FALSE;
-	esp_default = fu_context_get_default_esp(ctx, NULL);
-	return esp == esp_default;
+	fu_plugin_add_device(plugin, FU_DEVICE(device));
+	return TRUE;
 }
 
-/* the TDX module that the next boot loads, one for each EFI system partition that has one */
+/* what is wrong there does not disable the plugin */
 static gboolean
 fu_tdx_module_plugin_coldplug(FuPlugin *plugin, FuProgress *progress, GError **error)
 {
-	FuContext *ctx = fu_plugin_get_context(plugin);
-	g_autoptr(GError) error_esp = NULL;
-	g_autoptr(GPtrArray) volumes = fu_context_get_esp_volumes(ctx, &error_esp);
-
-	if (volumes == NULL) {
-		g_info("no EFI system partition: %s", error_esp->message);
-		return TRUE;
-	}
-	for (guint i = 0; i < volumes->len; i++) {
-		FuVolume *esp = g_ptr_array_index(volumes, i);
-		g_autoptr(FuTdxBootDevice) device = fu_tdx_boot_device_new(ctx, esp);
-		g_autoptr(GError) error_local = NULL;
-
-		if (!fu_tdx_module_plugin_is_wanted(plugin, esp, device))
-			continue;
-		if (!fu_device_probe(FU_DEVICE(device), &error_local) ||
-		    !fu_device_setup(FU_DEVICE(device), &error_local)) {
-			g_warning("failed to look at %s: %s",
-				  fu_volume_get_id(esp),
-				  error_local->message);
-			continue;
-		}
-		fu_plugin_add_device(plugin, FU_DEVICE(device));
-	}
+	g_autoptr(GError) error_local = NULL;
+	if (!fu_tdx_module_plugin_add_boot_device(plugin, &error_local))
+		g_info("no TDX module at boot: %s", error_local->message);
 	return TRUE;
 }
 
