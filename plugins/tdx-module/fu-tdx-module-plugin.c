@@ -29,7 +29,7 @@ fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "config key %s not supported, expected BootModule or RequireNoGuests",
+			    "config key %s not supported, expected RequireNoGuests or BootModule",
 			    key);
 		return FALSE;
 	}
