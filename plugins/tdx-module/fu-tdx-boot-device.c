@@ -199,18 +199,20 @@ fu_tdx_boot_device_sync(FuTdxBootDevice *self, GError **error)
 	g_autofree gchar *dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
 	gint fd = g_open(dirname, O_RDONLY, 0);
 	gboolean ret = fd >= 0 && fsync(fd) == 0;
+	const gchar *str = fwupd_strerror(errno);
 
+	if (fd >= 0)
+		close(fd);
 	if (!ret) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
 			    "failed to sync %s: %s",
 			    dirname,
-			    fwupd_strerror(errno));
+			    str);
+		return FALSE;
 	}
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return TRUE;
 }
 
 static gboolean
