@@ -18,7 +18,7 @@
 
 struct _FuTdxBootDevice {
 	FuDevice parent_instance;
-	FuVolume *esp;
+	FuVolume *esp;			   /* (nullable) */
 	gchar *dirname;			   /* (nullable): below EFI */
 	const gchar *const *names;	   /* the module last, as nothing is loaded without it */
 	FuTdxSigstructFirmware *sigstruct; /* (nullable): if the boot would take what is there */
@@ -71,25 +71,48 @@ fu_tdx_boot_device_set_folder(FuTdxBootDevice *self,
 	self->names = names;
 }
 
+static void
+fu_tdx_boot_device_ensure_folder(FuTdxBootDevice *self)
+{
+	const gchar *name;
+	g_autofree gchar *mount_point = fu_volume_get_mount_point(self->esp);
+	g_autofree gchar *dirname = g_build_filename(mount_point, "EFI", NULL);
+	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		fu_tdx_boot_device_set_folder(self, name, fu_tdx_boot_device_loader);
+		if (fu_tdx_boot_device_has_file(self, "TdxModuleLoader.efi", NULL))
+			return;
+	}
+	fu_tdx_boot_device_set_folder(self, "TDX", fu_tdx_boot_device_pair);
+}
+
+static FuVolumeLocker *
+fu_tdx_boot_device_mount(FuTdxBootDevice *self, GError **error)
+{
+	g_autoptr(FuVolumeLocker) locker = NULL;
+
+	if (self->esp == NULL)
+		self->esp =
+		    fu_context_get_default_esp(fu_device_get_context(FU_DEVICE(self)), error);
+	if (self->esp == NULL)
+		return NULL;
+	locker = fu_volume_locker_new(self->esp, error);
+	if (locker == NULL)
+		return NULL;
+	fu_tdx_boot_device_ensure_folder(self);
+	return g_steal_pointer(&locker);
+}
+
 /* is there something for the boot? */
 gboolean
 fu_tdx_boot_device_has_files(FuTdxBootDevice *self)
 {
-	const gchar *name;
-	g_autofree gchar *dirname = NULL;
-	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, NULL);
-	g_autoptr(GDir) dir = NULL;
+	g_autoptr(FuVolumeLocker) locker = fu_tdx_boot_device_mount(self, NULL);
 
-	dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
-	dir = g_dir_open(dirname, 0, NULL);
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		fu_tdx_boot_device_set_folder(self, name, fu_tdx_boot_device_loader);
-		if (fu_tdx_boot_device_has_file(self, "TdxModuleLoader.efi", NULL))
-			return TRUE;
-	}
-	fu_tdx_boot_device_set_folder(self, "TDX", fu_tdx_boot_device_pair);
-	return fu_tdx_boot_device_has_any(self, NULL) ||
-	       fu_tdx_boot_device_has_any(self, FU_TDX_BOOT_DEVICE_NEW);
+	return locker != NULL && (self->names == fu_tdx_boot_device_loader ||
+				  fu_tdx_boot_device_has_any(self, NULL) ||
+				  fu_tdx_boot_device_has_any(self, FU_TDX_BOOT_DEVICE_NEW));
 }
 
 /* with the suffix if there is one, or else what the boot takes */
@@ -330,8 +353,12 @@ static gboolean
 fu_tdx_boot_device_probe(FuDevice *device, GError **error)
 {
 	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(device);
-	g_autofree gchar *partition_uuid = fu_volume_get_partition_uuid(self->esp);
+	g_autofree gchar *partition_uuid = NULL;
+	g_autoptr(FuVolumeLocker) locker = fu_tdx_boot_device_mount(self, error);
 
+	if (locker == NULL)
+		return FALSE;
+	partition_uuid = fu_volume_get_partition_uuid(self->esp);
 	fu_device_set_physical_id(device, partition_uuid != NULL ? partition_uuid : "ESP");
 	fu_device_set_logical_id(device, "tdx-module");
 	fu_device_add_instance_id_full(device, "TDX\\MODULE", FU_DEVICE_INSTANCE_FLAG_QUIRKS);
@@ -344,7 +371,7 @@ fu_tdx_boot_device_reload(FuDevice *device, GError **error)
 	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(device);
 	g_autofree gchar *instance_id = NULL;
 	g_autoptr(FuTdxHost) host = fu_tdx_host_new_from_context(fu_device_get_context(device));
-	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, error);
+	g_autoptr(FuVolumeLocker) locker = fu_tdx_boot_device_mount(self, error);
 
 	if (locker == NULL)
 		return FALSE;
@@ -474,7 +501,7 @@ fu_tdx_boot_device_write_firmware(FuDevice *device,
 				  GError **error)
 {
 	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(device);
-	g_autoptr(FuVolumeLocker) locker = fu_volume_locker_new(self->esp, error);
+	g_autoptr(FuVolumeLocker) locker = fu_tdx_boot_device_mount(self, error);
 
 	if (locker == NULL)
 		return FALSE;
@@ -571,12 +598,4 @@ fu_tdx_boot_device_class_init(FuTdxBootDeviceClass *klass)
 	device_class->write_firmware = fu_tdx_boot_device_write_firmware;
 	device_class->get_results = fu_tdx_boot_device_get_results;
 	device_class->set_quirk_kv = fu_tdx_boot_device_set_quirk_kv;
-}
-
-FuTdxBootDevice *
-fu_tdx_boot_device_new(FuContext *ctx, FuVolume *esp)
-{
-	FuTdxBootDevice *self = g_object_new(FU_TYPE_TDX_BOOT_DEVICE, "context", ctx, NULL);
-	self->esp = g_object_ref(esp);
-	return self;
 }

@@ -11,8 +11,6 @@
 #define FU_TYPE_TDX_BOOT_DEVICE (fu_tdx_boot_device_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxBootDevice, fu_tdx_boot_device, FU, TDX_BOOT_DEVICE, FuDevice)
 
-FuTdxBootDevice *
-fu_tdx_boot_device_new(FuContext *ctx, FuVolume *esp) G_GNUC_NON_NULL(1, 2);
 gboolean
 fu_tdx_boot_device_has_files(FuTdxBootDevice *self) G_GNUC_NON_NULL(1);
 void

@@ -56,20 +56,17 @@ fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError *
 static gboolean
 fu_tdx_module_plugin_add_boot_device(FuPlugin *plugin, GError **error)
 {
-	FuContext *ctx = fu_plugin_get_context(plugin);
-	g_autoptr(FuTdxBootDevice) device = NULL;
-	g_autoptr(FuVolume) esp = fu_context_get_default_esp(ctx, error);
+	g_autoptr(FuDevice) device =
+	    g_object_new(FU_TYPE_TDX_BOOT_DEVICE, "context", fu_plugin_get_context(plugin), NULL);
 
-	if (esp == NULL)
+	if (!fu_device_probe(device, error))
 		return FALSE;
-	device = fu_tdx_boot_device_new(ctx, esp);
-	if (!fu_tdx_boot_device_has_files(device) &&
+	if (!fu_tdx_boot_device_has_files(FU_TDX_BOOT_DEVICE(device)) &&
 	    !fu_plugin_get_config_value_boolean(plugin, "BootModule"))
 		return TRUE;
-	if (!fu_device_probe(FU_DEVICE(device), error) ||
-	    !fu_device_setup(FU_DEVICE(device), error))
+	if (!fu_device_setup(device, error))
 		return FALSE;
-	fu_plugin_add_device(plugin, FU_DEVICE(device));
+	fu_plugin_add_device(plugin, device);
 	return TRUE;
 }
 
@@ -118,7 +115,8 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 
 	fu_context_add_quirk_key(ctx, "TdxModuleSigners");
 	fu_plugin_add_device_udev_subsystem(plugin, "faux");
-	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_MODULE_DEVICE);
+	fu_plugin_set_device_gtype_default(plugin, FU_TYPE_TDX_MODULE_DEVICE);
+	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_BOOT_DEVICE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_BLOB_FIRMWARE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 
