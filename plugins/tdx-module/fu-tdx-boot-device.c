@@ -342,6 +342,7 @@ fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
 		    g_strdup_printf("Nothing to load at the next boot: %s", error_local->message);
 		fu_device_set_summary(device, summary);
 		fu_device_set_version(device, "0.0.0");
+		fu_device_remove_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
 		return;
 	}
 	fu_device_set_summary(device, "Loaded from the EFI system partition at the next boot");
@@ -405,12 +406,14 @@ fu_tdx_boot_device_check(FuTdxBootDevice *self, FuFirmware *firmware, GError **e
 	g_autoptr(FuTdxHost) host =
 	    fu_tdx_host_new_from_context(fu_device_get_context(FU_DEVICE(self)));
 	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autoptr(GError) error_local = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
 
 	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
 	if (sigstruct == NULL)
 		return FALSE;
-	fu_tdx_boot_device_ensure_version(self, host);
+	if (!fu_tdx_boot_device_read_sigstruct(self, host, &error_local))
+		g_info("replacing what is there: %s", error_local->message);
 	reasons = fu_tdx_preflight_check_boot(host, sigstruct, self->signers);
 	g_ptr_array_extend_and_steal(
 	    reasons,
