@@ -117,6 +117,9 @@ static gchar *
 mock_seamldr_check_svn(MockSeamldr *self, const guint8 *sig)
 {
 	guint16 svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
+
+	if (self->knows_no_svn)
+		return NULL;
 	if (svn >> 8 != self->running_svn >> 8)
 		return g_strdup_printf("SVN 0x%04x has another major than the running 0x%04x",
 				       svn,
@@ -238,9 +241,9 @@ mock_seamldr_check_module(const guint8 *sig, GBytes *module)
 	return NULL;
 }
 
-/* the checks of the last CPU, in the order of the P-SEAMLDR */
+/* of an update and of a load alike, but for what an update asks of the one before */
 static gchar *
-mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
+mock_seamldr_check_sigstruct(MockSeamldr *self, const guint8 *sig, guint64 module_size)
 {
 	g_autofree gchar *refusal = NULL;
 
@@ -255,13 +258,22 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 	refusal = mock_seamldr_check_svn(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	refusal = mock_seamldr_check_tables(sig, g_bytes_get_size(module));
+	refusal = mock_seamldr_check_tables(sig, module_size);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	refusal = mock_seamldr_check_cpus(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	refusal = mock_seamldr_check_signature(sig);
+	return mock_seamldr_check_signature(sig);
+}
+
+/* the checks of the last CPU, in the order of the P-SEAMLDR */
+static gchar *
+mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
+{
+	g_autofree gchar *refusal = NULL;
+
+	refusal = mock_seamldr_check_sigstruct(self, sig, g_bytes_get_size(module));
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	if (self->remaining == 0)
@@ -270,6 +282,45 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	return mock_seamldr_check_module(sig, module);
+}
+
+/**
+ * mock_seamldr_load:
+ * @self: a #MockSeamldr
+ * @sigstruct: at least the sigstruct
+ * @module: module pages
+ * @wiped: (out): whether a module that was loaded before is gone
+ *
+ * SEAMLDR.INSTALL of a boot. There is nothing to take over from, and no update is used up.
+ *
+ * Returns: %NULL if the new module runs, else the reason
+ **/
+gchar *
+mock_seamldr_load(MockSeamldr *self, GBytes *sigstruct, GBytes *module, gboolean *wiped)
+{
+	const guint8 *sig = g_bytes_get_data(sigstruct, NULL);
+	gsize module_size = g_bytes_get_size(module);
+	g_autofree gchar *refusal = NULL;
+
+	*wiped = FALSE;
+	if (module_size % MOCK_PAGE_SIZE != 0)
+		return g_strdup_printf("module of %" G_GSIZE_FORMAT " bytes, no whole pages",
+				       module_size);
+	if (module_size / MOCK_PAGE_SIZE > MOCK_SEAMLDR_MODULE_PAGES_MAX)
+		return g_strdup_printf("module of %" G_GSIZE_FORMAT " pages",
+				       module_size / MOCK_PAGE_SIZE);
+	refusal = mock_seamldr_check_sigstruct(self, sig, module_size);
+	if (refusal != NULL)
+		return g_steal_pointer(&refusal);
+	*wiped = TRUE;
+	refusal = mock_seamldr_check_module(sig, module);
+	if (refusal != NULL)
+		return g_steal_pointer(&refusal);
+
+	self->knows_no_svn = FALSE;
+	self->running_svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
+	self->running_hv = mock_read_u16(sig + SIGSTRUCT_MODULE_HV);
+	return NULL;
 }
 
 /**
