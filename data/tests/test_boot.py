@@ -19,18 +19,18 @@ from tdxtest.images import PAGE, PUBLISHER, QUIRK, real_images, run
 from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256
 
 OLD, NEW = "1.5.06", "1.5.16"
-SVNS = {"1.5.05": "0x0105", OLD: "0x0106", "1.5.13": "0x010a", NEW: "0x010b"}
+SVNS = {"1.5.05": "0x0105", OLD: "0x0106", "1.5.07": "0x0106", "1.5.13": "0x010a", NEW: "0x010b"}
 NEEDS_REBOOT = 4
 ON_CPU = "--cpu=0x806F8"
 MAP = {
     "tdx_module_releases": [
         {
             "version": version,
-            "min_module_version_for_td_preserving": version,
+            "min_module_version_for_td_preserving": f"{version[:3]}.01",
             "min_seamldr_versions": ["1.5.00", "2.0.00"],
             "strict_compat_versions": [],
         }
-        for version in [*SVNS, "2.0.08"]
+        for version in SVNS
     ]
 }
 
@@ -81,10 +81,13 @@ class BootCase(TestbedCase):
         run(program, f"--key={key}", f"--version={version}", *args, folder / "image")
         return (folder / "image").read_bytes()
 
-    def publish(self, image: bytes, version: str) -> Path:
+    def write_image(self, image: bytes, version: str) -> Path:
         path = self.bed.tmp / f"images/tdx_module_{version}.blob"
         path.write_bytes(image)
-        cabinet = publish(self.bed, path)
+        return path
+
+    def publish(self, image: bytes, version: str) -> Path:
+        cabinet = publish(self.bed, self.write_image(image, version))
 
         def is_known() -> bool:
             return version in self.bed.fwupdmgr("get-releases", self.device()["DeviceId"]).stdout
@@ -109,6 +112,19 @@ class BootCase(TestbedCase):
 
     def restart(self) -> None:
         self.bed.stop_daemon()
+        self.bed.start_daemon()
+
+    def reset(self, running: Optional[str] = None, **mock: str) -> None:
+        """The daemon takes it for another boot, with what the firmware says that runs."""
+        self.bed.stop_daemon()
+        with sqlite3.connect(self.bed.tmp / "var/lib/fwupd/pending.db") as database:
+            rows = database.execute("SELECT metadata FROM history").fetchall()
+            self.assertTrue(all("BootTime=" in metadata for metadata, in rows))
+            database.execute("UPDATE history SET metadata = 'BootTime=1'")
+        database.close()
+        if running is not None:
+            mock["running"] = running
+        self.bed.mock.set(**mock)
         self.bed.start_daemon()
 
     def check_files(self, folder: Path, files: dict, what: str) -> None:
@@ -185,18 +201,18 @@ class UpdateTest(BootCase):
         for version, image in zip(["1.5.13", NEW], images[1:]):
             self.publish(image, version)
             self.update()
-            self.restart()
+            self.reset(version)
             self.assertEqual(self.device()["Version"], version)
         self.check_files(self.folder, {**pair_of(images[2]), **old_names(pair_of(images[1]))}, "")
 
     def test_metadata_version(self) -> None:
         """Two releases with one SVN are told apart by the checksum in the metadata."""
-        image = self.make("1.5.13", "--svn=0x0106")
+        image = self.make("1.5.07")
         self.start(files=pair_of(image))
         self.assertEqual(self.device()["Version"], OLD)
-        self.publish(image, "1.5.13")
+        publish(self.bed, self.write_image(image, "1.5.07"))
         self.restart()
-        self.assertEqual(self.device()["Version"], "1.5.13")
+        self.assertEqual(self.device()["Version"], "1.5.07")
 
     def test_asked_for(self) -> None:
         """No folder, but the operator says in fwupd.conf that this is how it is done here."""
@@ -335,7 +351,7 @@ class RefusedTest(BootCase):
         cabinet = self.hand_made(self.make(NEW), NEW)
         (self.bed.quirks / "test-signer.quirk").unlink()
         self.restart()
-        self.check_refused(cabinet, "signer", "--force")
+        self.check_refused(cabinet, "signed with the key", "--force")
 
     def test_older(self) -> None:
         """Than the file, and than what runs."""
@@ -421,7 +437,7 @@ class DamagedTest(BootCase):
         blob = blob_of(image)[BLOB]
         for data, reason in [
             (image, "0x0200"),
-            (blob[:2] + b"\0\0" + blob[4:], "hecksum"),
+            (blob[:2] + b"\0\0" + blob[4:], "sum of all 16-bit words"),
             (blob[:-PAGE], ""),
             (b"", ""),
             (None, BLOB),
@@ -443,41 +459,29 @@ class DamagedTest(BootCase):
 class AfterResetTest(BootCase):
     """Did the firmware take it?"""
 
-    def reset(self, running: Optional[str]) -> dict:
-        """The daemon takes it for another boot, with what the firmware says that runs."""
-        old, new = self.make(OLD), self.make(NEW)
-        self.start(f"--running={OLD}", files=pair_of(old))
-        self.publish(new, NEW)
+    def update_and_reset(self, *options: str, **kwargs: str) -> dict:
+        self.start(*options, files=pair_of(self.make(OLD)))
+        self.publish(self.make(NEW), NEW)
         self.update()
         self.assertEqual(self.bed.history()[0]["UpdateState"], NEEDS_REBOOT)
         self.restart()
         self.assertEqual(self.bed.history()[0]["UpdateState"], NEEDS_REBOOT)
-        self.bed.stop_daemon()
-        with sqlite3.connect(self.bed.tmp / "var/lib/fwupd/pending.db") as database:
-            rows = database.execute("SELECT rowid, metadata FROM history").fetchall()
-            self.assertTrue(all("BootTime=" in metadata for _rowid, metadata in rows))
-            database.execute("UPDATE history SET metadata = 'BootTime=1'")
-        database.close()
-        if running is None:
-            self.bed.mock.set(lost="1")
-        else:
-            self.bed.mock.set(running=running)
-        self.bed.start_daemon()
+        self.reset(**kwargs)
         return self.bed.history()[0]
 
     def test_taken(self) -> None:
-        history = self.reset(NEW)
+        history = self.update_and_reset(running=NEW)
         self.assertEqual(history["UpdateState"], SUCCESS)
         self.assertEqual(self.device()["Version"], NEW)
 
     def test_ignored(self) -> None:
-        history = self.reset(OLD)
+        history = self.update_and_reset(running=OLD)
         self.assertEqual(history["UpdateState"], FAILED)
         for text in ["firmware did not take", NEW, OLD, "SEAM Loader"]:
             self.assertIn(text, history["UpdateError"])
 
     def test_no_module(self) -> None:
-        history = self.reset(None)
+        history = self.update_and_reset(lost="1")
         self.assertEqual(history["UpdateState"], FAILED)
         self.assertIn("no TDX module is running", history["UpdateError"])
         self.assertIn(".fwupd-old", history["UpdateError"])
@@ -490,16 +494,8 @@ class AfterResetTest(BootCase):
 
     def test_not_known(self) -> None:
         """A kernel that does not show what runs says nothing against it."""
-        old, new = self.make(OLD), self.make(NEW)
-        self.start("--absent", files=pair_of(old))
-        self.publish(new, NEW)
-        self.update()
-        self.bed.stop_daemon()
-        with sqlite3.connect(self.bed.tmp / "var/lib/fwupd/pending.db") as database:
-            database.execute("UPDATE history SET metadata = 'BootTime=1'")
-        database.close()
-        self.bed.start_daemon()
-        self.assertEqual(self.bed.history()[0]["UpdateState"], SUCCESS)
+        history = self.update_and_reset("--absent", absent="1")
+        self.assertEqual(history["UpdateState"], SUCCESS)
 
 
 if __name__ == "__main__":
