@@ -126,10 +126,14 @@ fu_tdx_boot_device_read_file(FuTdxBootDevice *self,
 	g_autofree gchar *filename =
 	    fu_tdx_boot_device_build_filename(self, name, exists ? suffix : NULL);
 	g_autoptr(FuInputStream) stream = fu_input_stream_from_path(filename, error);
+	g_autoptr(GBytes) blob = NULL;
 
 	if (stream == NULL)
 		return NULL;
-	return fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX + 1, NULL, error);
+	blob = fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX + 1, NULL, error);
+	if (blob == NULL)
+		g_prefix_error(error, "%s: ", filename);
+	return g_steal_pointer(&blob);
 }
 
 /* what the metadata know the module by */
@@ -184,6 +188,16 @@ fu_tdx_boot_device_read_pair(FuTdxBootDevice *self, const gchar *suffix, GError 
 	blob = fu_tdx_boot_device_read_file(self, self->names[0], suffix, error);
 	if (blob == NULL)
 		return NULL;
+	if (g_bytes_get_size(blob) != FU_TDX_SIGSTRUCT_SIZE) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "%s has %" G_GSIZE_FORMAT " bytes, expected %i",
+			    self->names[0],
+			    g_bytes_get_size(blob),
+			    FU_TDX_SIGSTRUCT_SIZE);
+		return NULL;
+	}
 	blob_module = fu_tdx_boot_device_read_file(self, self->names[1], suffix, error);
 	if (blob_module == NULL)
 		return NULL;
