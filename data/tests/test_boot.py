@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import List, Optional
 
-from tdxtest import bootfiles
+from tdxtest import bootfiles, testbed
 from tdxtest.bootfiles import BLOB, MODULE, SIGSTRUCT, blob_of, mrseam_of, pair_of
 from tdxtest.fwupdmgr import FAILED, SUCCESS
-from tdxtest.images import PAGE, PUBLISHER, QUIRK, real_images, run
+from tdxtest.images import BUILD, PAGE, PUBLISHER, QUIRK, real_images, run
 from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256
 
 OLD, NEW = "1.5.06", "1.5.16"
@@ -496,6 +496,89 @@ class AfterResetTest(BootCase):
         """A kernel that does not show what runs says nothing against it."""
         history = self.update_and_reset("--absent", absent="1")
         self.assertEqual(history["UpdateState"], SUCCESS)
+
+
+class VfatTest(BootCase):
+    """On the file system that an EFI system partition really has."""
+
+    def mount(self, path: Path, size: int = 64 << 20) -> None:
+        if shutil.which("mkfs.vfat") is None or shutil.which("mcopy") is None:
+            self.skipTest("no mkfs.vfat or mcopy")
+        self.image = Path(f"{path}.img")
+        self.addCleanup(self.image.unlink)
+        run("mkfs.vfat", "-F", "32", "-C", self.image, str(size >> 10))
+        for command in ["mount", "-t", "vfat", "-o", "loop"], ["fusefat", "-o", "rw+"]:
+            if shutil.which(command[0]) is None:
+                continue
+            done = subprocess.run([*command, self.image, path], capture_output=True, check=False)
+            if done.returncode == 0:
+                if command[0] == "fusefat":
+                    self.preload = str(BUILD / "data/tests/libstatfs-preload.so")
+                self.addCleanup(subprocess.run, ["umount", "--lazy", path], check=False)
+                return
+        self.skipTest("neither vfat on a loop device nor fusefat")
+
+    def setUp(self) -> None:
+        if os.environ.get("TDX_NAMESPACE") is None:
+            self.skipTest("no mounts of its own")
+        self.preload = ""
+        super().setUp()
+        preload, testbed.PRELOAD = testbed.PRELOAD, self.preload
+        self.addCleanup(setattr, testbed, "PRELOAD", preload)
+
+    def unmount(self) -> dict:
+        """What the firmware finds in the file system, which Linux does not show it."""
+        self.bed.stop_daemon()
+        run("umount", self.esp)
+        self.bed.wait_for(lambda: not os.path.ismount(self.esp), "the end of the file system")
+        return bootfiles.boot(self.image, ON_CPU)
+
+    def test_pair(self) -> None:
+        old, new = self.make(OLD), self.make(NEW)
+        foreign = {"TDX-SEAM_SEAMLDR.bin": b"ACM"}
+        self.start(files={**pair_of(old), **foreign})
+        self.assertEqual(self.device()["Version"], OLD)
+        self.publish(new, NEW)
+        self.update()
+        self.check_files(
+            self.folder, {**pair_of(new), **old_names(pair_of(old)), **foreign}, "the new pair"
+        )
+        result = self.unmount()
+        self.assertEqual((result["source"], result["mrseam"]), ("pair", mrseam_of(new)))
+
+    def test_other_case(self) -> None:
+        """As somebody has typed the names, who knows that FAT does not care."""
+        old, new = self.make(OLD), self.make(NEW)
+        bootfiles.write(
+            self.esp / "efi/tdx", {name.lower(): data for name, data in pair_of(old).items()}
+        )
+        self.start()
+        self.assertEqual(self.device()["Version"], OLD)
+        self.publish(new, NEW)
+        self.update()
+        result = self.unmount()
+        self.assertEqual((result["source"], result["mrseam"]), ("pair", mrseam_of(new)))
+
+    def test_loader(self) -> None:
+        old, new = self.make(OLD), self.make(NEW)
+        bootfiles.write(self.esp / "EFI/intel", {"TdxModuleLoader.efi": b"MZ", **blob_of(old)})
+        self.start()
+        self.publish(new, NEW)
+        self.update()
+        result = self.unmount()
+        self.assertEqual((result["source"], result["mrseam"]), ("loader", mrseam_of(new)))
+
+    def test_full(self) -> None:
+        if self.preload:
+            self.skipTest("fusefat does not say how much room there is")
+        old, new = self.make(OLD), self.make(NEW, "--pages=100")
+        self.start(files=pair_of(old))
+        self.publish(new, NEW)
+        free = os.statvfs(self.esp).f_bavail * os.statvfs(self.esp).f_frsize
+        (self.esp / "pictures").write_bytes(b"\xff" * (free - 200 * 1024))
+        self.update(check=1)
+        self.check_files(self.folder, pair_of(old), "nothing was changed")
+        self.assertEqual(self.unmount()["mrseam"], mrseam_of(old))
 
 
 if __name__ == "__main__":
