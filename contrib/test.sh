@@ -15,9 +15,9 @@ if [ -z "${TDX_MODULE_BLOBS:-}" ] && [ -d ../shared/intel-tdx-blobs ]; then
     export TDX_MODULE_BLOBS
 fi
 
-# without these, tests of metadata, mirror and desktop are skipped
-contrib/ci/install.sh appstream at-spi2-core bash-completion gnome-firmware imagemagick jcat \
-    librsvg2-common strace xdotool xvfb zstd
+# without these, tests of metadata, mirror, FAT and desktop are skipped
+contrib/ci/install.sh appstream at-spi2-core bash-completion dosfstools fusefat gnome-firmware imagemagick \
+    jcat librsvg2-common mtools strace xdotool xvfb zstd
 contrib/setup.sh build --werror
 contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1

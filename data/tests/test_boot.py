@@ -15,7 +15,7 @@ from typing import List, Optional
 from tdxtest import bootfiles, testbed
 from tdxtest.bootfiles import BLOB, MODULE, SIGSTRUCT, blob_of, mrseam_of, pair_of
 from tdxtest.fwupdmgr import FAILED, SUCCESS
-from tdxtest.images import BUILD, PAGE, PUBLISHER, QUIRK, real_images, run
+from tdxtest.images import BUILD, PAGE, PUBLISHER, QUIRK, make_image, real_images, run
 from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256
 
 OLD, NEW = "1.5.06", "1.5.16"
@@ -73,13 +73,9 @@ class BootCase(TestbedCase):
 
     def make(self, version: str, *options: str) -> bytes:
         """Of the test signer, before there is a testbed."""
-        folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, folder)
-        program = bootfiles.FIRMWARE.parent / "make-tdx-blob"
-        key = bootfiles.FIRMWARE.parent / "test-signer.pem"
-        args = [f"--svn={SVNS.get(version, '0x010b')}", *options]
-        run(program, f"--key={key}", f"--version={version}", *args, folder / "image")
-        return (folder / "image").read_bytes()
+        with tempfile.NamedTemporaryFile() as file:
+            args = [f"--version={version}", f"--svn={SVNS[version]}", *options]
+            return make_image(Path(file.name), *args).read_bytes()
 
     def write_image(self, image: bytes, version: str) -> Path:
         path = self.bed.tmp / f"images/tdx_module_{version}.blob"
@@ -96,8 +92,7 @@ class BootCase(TestbedCase):
         return cabinet
 
     def devices(self) -> List[dict]:
-        found = [d for d in self.bed.devices() if d["Name"] == "TDX Module at Boot"]
-        return found
+        return [d for d in self.bed.devices() if d["Name"] == "TDX Module at Boot"]
 
     def device(self) -> dict:
         devices = self.devices()
@@ -264,12 +259,9 @@ class UpdateTest(BootCase):
                 for name, data in make(new).items():
                     self.assertEqual(sha256((where / name).read_bytes()), sha256(data))
                 self.assertEqual(self.boot()["version"], NEW)
-                self.doCleanups_of_bed()
+                self.bed.stop_daemon()
         # Intel's own file has the same header
         self.assertEqual((loader / BLOB).read_bytes(), new)
-
-    def doCleanups_of_bed(self) -> None:
-        self.bed.stop_daemon()
 
 
 class NoDeviceTest(BootCase):
@@ -317,33 +309,7 @@ class RefusedTest(BootCase):
 
     def hand_made(self, image: bytes, version: str) -> Path:
         """Of a publisher who looks at nothing."""
-        path = self.bed.tmp / "images/module.blob"
-        path.write_bytes(image)
-        metainfo = f"""<?xml version="1.0" encoding="UTF-8"?>
-<component type="firmware">
-  <id>com.example.boot</id>
-  <name>TDX Module at Boot</name>
-  <provides>
-    <firmware type="flashed">{bootfiles.guid_of_boot("806F0")}</firmware>
-  </provides>
-  <metadata_license>CC0-1.0</metadata_license>
-  <project_license>LicenseRef-proprietary</project_license>
-  <custom>
-    <value key="LVFS::VersionFormat">triplet</value>
-    <value key="LVFS::UpdateProtocol">com.intel.tdx-module</value>
-  </custom>
-  <releases>
-    <release version="{version}" date="2025-02-19">
-      <checksum type="sha256" target="content" filename="{path.name}"/>
-    </release>
-  </releases>
-</component>
-"""
-        (path.parent / "module.metainfo.xml").write_text(metainfo, encoding="utf-8")
-        cabinet = self.bed.tmp / "module.cab"
-        cabinet.unlink(missing_ok=True)
-        run("gcab", "--create", "--nopath", cabinet, path, path.parent / "module.metainfo.xml")
-        return cabinet
+        return bootfiles.make_cabinet(self.bed.tmp, image, version)
 
     def test_signer(self) -> None:
         """Intel's is trusted always, the one of the tests no longer."""

@@ -18,31 +18,13 @@ from pathlib import Path
 from typing import Dict, List
 
 from tdxtest import bootfiles
-from tdxtest.bootfiles import blob_of, guid_of_boot, mrseam_of, pair_of
-from tdxtest.images import BUILD, TEST_KEY, make_image, run
+from tdxtest.bootfiles import blob_of, mrseam_of, pair_of
+from tdxtest.images import BUILD, make_image
 from tdxtest.testbed import TestbedCase, main
 
 ON_CPU = "--cpu=0x806F8"
 BIOS = "1.5.01"
 PRELOAD = BUILD / "data/tests/libkill-preload.so"
-METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
-<component type="firmware">
-  <id>com.example.boot</id>
-  <name>TDX Module at Boot</name>
-  <provides><firmware type="flashed">{guid}</firmware></provides>
-  <metadata_license>CC0-1.0</metadata_license>
-  <project_license>LicenseRef-proprietary</project_license>
-  <custom>
-    <value key="LVFS::VersionFormat">triplet</value>
-    <value key="LVFS::UpdateProtocol">com.intel.tdx-module</value>
-  </custom>
-  <releases>
-    <release version="1.5.16" date="2025-02-19">
-      <checksum type="sha256" target="content" filename="module.blob"/>
-    </release>
-  </releases>
-</component>
-"""
 
 
 class KillTest(TestbedCase):
@@ -60,12 +42,9 @@ class KillTest(TestbedCase):
         self.bed.stop_daemon()
         images = self.bed.tmp / "images"
         options = ["--version=1.5.06", "--svn=0x0106", "--pages=10"]
-        self.old = make_image(images / "old.blob", *options, key=TEST_KEY).read_bytes()
-        self.new = make_image(images / "module.blob", "--pages=12", key=TEST_KEY).read_bytes()
-        (images / "module.metainfo.xml").write_text(METAINFO.format(guid=guid_of_boot("806F0")))
-        self.cabinet = self.bed.tmp / "module.cab"
-        files = [images / "module.blob", images / "module.metainfo.xml"]
-        run("gcab", "--create", "--nopath", self.cabinet, *files)
+        self.old = make_image(images / "old.blob", *options).read_bytes()
+        self.new = make_image(images / "new.blob", "--pages=12").read_bytes()
+        self.cabinet = bootfiles.make_cabinet(self.bed.tmp, self.new, "1.5.16")
         self.folder = self.esp / folder
         self.make = make
         self.foreign = {name.replace("_", "."): data for name, data in foreign.items()}

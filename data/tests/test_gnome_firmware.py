@@ -9,15 +9,18 @@ The pictures in docs/images are made by this, see docs/gnome-firmware.md.
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import List
 
-from tdxtest import desktop
-from tdxtest.images import PUBLISHER, QUIRK, run
+from tdxtest import bootfiles, desktop
+from tdxtest.images import PUBLISHER, QUIRK, make_image, run
 from tdxtest.testbed import Testbed, TestbedCase, main
 
 PROGRAM = "gnome-firmware"
 DEVICE = "Intel TDX Module"
+BOOT = "Intel TDX Module at Boot"
 PAGE = 4096
 OLD, MIDDLE, NEW, LATER = "1.5.06", "1.5.13", "1.5.16", "1.5.20"
 CPUS = ["--cpu=0x806F8", "--cpu=0xC06F2"]
@@ -117,12 +120,12 @@ class GnomeFirmwareTest(TestbedCase):
 
         self.desktop.wait_for(look, "the end of the dialogs")
 
-    def click_upgrade(self) -> desktop.Widget:
+    def click_upgrade(self, name: str = "TDX Module") -> desktop.Widget:
         def look() -> bool:
             return self.releases()[NEW].button("Upgrade").click()
 
         self.desktop.wait_for(look, "a button that can be clicked")
-        return self.dialog(f"Upgrade TDX Module firmware version {NEW}")
+        return self.dialog(f"Upgrade {name} firmware version {NEW}")
 
     def check_details(self) -> None:
         """What the publisher wrote, and what a verifier of attestation has to know."""
@@ -173,6 +176,35 @@ class GnomeFirmwareTest(TestbedCase):
         """Now the release is there that could not follow the old version."""
         self.desktop.wait_for(lambda: self.rows()["Current Version"] == NEW, NEW)
         self.desktop.wait_for(lambda: self.buttons() == [[LATER, "Upgrade"]], "what can follow")
+
+    def make_esp(self) -> Path:
+        """An EFI system partition with the old version."""
+        esp = Path(tempfile.mkdtemp(prefix="tdx-esp-"))
+        self.addCleanup(shutil.rmtree, esp)
+        image = make_image(esp / "image", f"--version={OLD}", "--svn=0x0106").read_bytes()
+        bootfiles.write(esp / "EFI/TDX", bootfiles.pair_of(image))
+        os.environ["FWUPD_UEFI_ESP_PATH"] = str(esp)
+        self.addCleanup(os.environ.pop, "FWUPD_UEFI_ESP_PATH")
+        return esp
+
+    def test_boot(self) -> None:
+        """What the next boot loads is a device of its own, with a name that says so."""
+        esp = self.make_esp()
+        self.open()
+        self.desktop.click_row(self.window, self.window.row(BOOT))
+        flag = "Needs a reboot after installation"
+        self.desktop.wait_for(lambda: flag in self.window.texts(), "the device at boot")
+        self.assertEqual(self.rows()["Current Version"], OLD)
+        # nothing runs that one of them could not follow
+        self.assertEqual([row[0] for row in self.buttons()], [LATER, NEW, MIDDLE])
+        self.click_upgrade("TDX Module at Boot").button("Upgrade").click()
+        message = self.dialog("The new TDX module is loaded at the next boot.")
+        self.assertIn("Some firmware ignores the files", " ".join(message.texts()))
+        self.dialog("The update requires a reboot").button("No").click()
+        self.assertEqual(bootfiles.boot(esp)["mrseam"], bootfiles.mrseam_of(self.image))
+        # not the one that runs
+        self.assertEqual(self.bed.mock.attr("version"), OLD)
+        self.assertEqual(self.bed.mock.writes()["uploads"], 0)
 
     def test_guests(self) -> None:
         """Whoever runs TDs is not asked for anything, and can go on with the next release."""

@@ -9,11 +9,29 @@ import subprocess
 from pathlib import Path
 from typing import List, Union
 
-from tdxtest.images import BUILD, PAGE, clean_env, guid, signer_of
+from tdxtest.images import BUILD, PAGE, clean_env, guid, run, signer_of
 
 FIRMWARE = BUILD / "data/tests/mock-boot-firmware"
 SIGSTRUCT_SIZE = 2048
 INTEL = "c8572f548869a0beca19376b81c2dffc2a23b5a5f71da0b87579b43f408daa1a33bad9c149eb56c634f883737968a34c"
+METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
+<component type="firmware">
+  <id>com.example.boot</id>
+  <name>TDX Module at Boot</name>
+  <provides><firmware type="flashed">{guid}</firmware></provides>
+  <metadata_license>CC0-1.0</metadata_license>
+  <project_license>LicenseRef-proprietary</project_license>
+  <custom>
+    <value key="LVFS::VersionFormat">triplet</value>
+    <value key="LVFS::UpdateProtocol">com.intel.tdx-module</value>
+  </custom>
+  <releases>
+    <release version="{version}" date="2025-02-19">
+      <checksum type="sha256" target="content" filename="module.blob"/>
+    </release>
+  </releases>
+</component>
+"""
 MODULE, SIGSTRUCT, BLOB = "TDX-SEAM.so", "TDX-SEAM.so.sigstruct", "TDX-BLOB"
 
 
@@ -53,5 +71,13 @@ def boot(esp: Path, *options: str) -> dict:
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-def guid_of_boot(fms: str) -> str:
-    return guid(f"TDX\\BOOT&FMS_{fms}")
+def make_cabinet(folder: Path, image: bytes, version: str) -> Path:
+    """Of a publisher who looks at nothing, and whose release nobody knows the checksum of."""
+    blob, metainfo = folder / "module.blob", folder / "module.metainfo.xml"
+    blob.write_bytes(image)
+    text = METAINFO.format(guid=guid("TDX\\BOOT&FMS_806F0"), version=version)
+    metainfo.write_text(text, encoding="utf-8")
+    cabinet = folder / "module.cab"
+    cabinet.unlink(missing_ok=True)
+    run("gcab", "--create", "--nopath", cabinet, blob, metainfo)
+    return cabinet
