@@ -56,6 +56,7 @@ cabinet_requires_append_exact(GString *str, guint64 update)
 	g_string_append_printf(str, "0*%" G_GUINT64_FORMAT, update);
 }
 
+/* without a bar, at which fwupd splits: contrib/upstream/fwupd/0005 */
 static gchar *
 cabinet_requires_build_regex(GPtrArray *versions, void (*append)(GString *str, guint64 update))
 {
@@ -149,6 +150,7 @@ cabinet_requires_build(XbBuilderNode *requires,
 				    "version",
 				    release->map->min_version,
 				    NULL);
+	/* a version that is not known passes "ge": contrib/upstream/fwupd/0006 */
 	if (!cabinet_requires_add_regex(requires,
 					"bootloader",
 					CABINET_MAP_KEY_SEAMLDRS,

@@ -8,7 +8,7 @@ set -eu
 usage()
 {
     cat <<TEXT
-usage: contrib/upstream/check.sh [--if-built] TREE|VERSION|newest
+usage: contrib/upstream/check.sh [--if-built] [--fixes] TREE|VERSION|newest
 
 Applies the patch series to a copy of an fwupd source tree, builds that with the plugin built in,
 and runs what inside.sh has: tests of the plugin and of fwupd, fwupd's checks of the source, and the
@@ -17,6 +17,7 @@ tests of this project with those fwupdmgr, fwupdtool and daemon. As root. Prints
   TREE        an unpacked source tree, which is not changed; VERSION is fetched from Debian, newest
               is the newest that can be
   --if-built  nothing but SKIP, if that version was not built here before
+  --fixes     applies and tests the patches in contrib/upstream/fwupd instead
 
 This is done in a Debian 13 up to fwupd 2.1.7, and else in a sid. What was fetched and built is kept
 in the folder that contrib/ci/cache.sh prints, so that only the first time takes long.
@@ -29,9 +30,11 @@ packages='clang-format codespell dbus fuse3 gcab gettext gi-docgen gir1.2-umockd
  systemd-dev umockdev valac'
 
 if_built=
+inside=inside.sh
 while [ $# -gt 0 ]; do
     case $1 in
     --if-built) if_built=yes ;;
+    --fixes) inside=fwupd/check.sh ;;
     -h | --help) usage && exit 0 ;;
     -*) usage >&2 && exit 2 ;;
     *) break ;;
@@ -72,4 +75,4 @@ set --
 [ ! -d "$blobs" ] || set -- --bind "$(realpath "$blobs"):/shared/intel-tdx-blobs"
 # shellcheck disable=SC2086 # a list
 exec contrib/ci/chroot.sh --bind "$PWD:/project" --bind "$tree:/tree" --bind "$folder:/kept" \
-    "$@" "$flavour" $packages -- /project/contrib/upstream/inside.sh
+    "$@" "$flavour" $packages -- "/project/contrib/upstream/$inside"
