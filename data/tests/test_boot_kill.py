@@ -169,6 +169,32 @@ class KillTest(TestbedCase):
             print(f"# {count} points: {result}")
         self.assertGreater(table.total(), 30)
 
+    def test_damaged(self) -> None:
+        """What a disk that lies has made of the new files; then the old ones are put back."""
+        self.start("EFI/TDX", pair_of)
+        old, new = pair_of(self.old), pair_of(self.new)
+        module, sigstruct = bootfiles.MODULE, bootfiles.SIGSTRUCT
+        to, bad = ".fwupd-new", b"\0" * 4096
+        both_old = {f"{name}.fwupd-old": data for name, data in old.items()}
+        both_bad = {module + to: bad, sigstruct + to: bad}
+        for what, files in {
+            "nothing moved": {**old, **both_bad},
+            "one is empty": {**old, module + to: b"", sigstruct + to: new[sigstruct]},
+            "one moved": {
+                sigstruct: old[sigstruct],
+                f"{module}.fwupd-old": old[module],
+                **both_bad,
+            },
+            "both moved": {**both_old, **both_bad},
+            "one in place": {**both_old, sigstruct: new[sigstruct], module + to: bad},
+            "one in place, damaged": {**both_old, sigstruct: bad, module + to: new[module]},
+        }.items():
+            with self.subTest(what=what):
+                shutil.rmtree(self.folder, ignore_errors=True)
+                bootfiles.write(self.folder, files)
+                result = self.check_start()
+                self.assertTrue(result.endswith("then old"), result)
+
 
 if __name__ == "__main__":
     main()
