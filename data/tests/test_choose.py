@@ -185,7 +185,7 @@ class DefaultTest(ChooseCase):
             if found != expected:
                 wrong.append(f"{host}: offered {found}, expected {expected}")
             updatable = bool(device["Flags"] & FLAG_UPDATABLE)
-            self.assertEqual(updatable, host.loader is not None, host)
+            self.assertEqual(updatable, oracle.can_update(host), host)
             offers += len(found) > 0
         print(f"# {self.id()}: {len(hosts)} hosts, {offers} with an offer", flush=True)
         self.assertEqual(len(wrong), 0, "\n".join(wrong[:5]))

@@ -122,6 +122,12 @@ def svn_at_least(version: str) -> int:
     return max((r.svn for r in INTEL if same_series_and_not_older(version, r.version)), default=0)
 
 
+def can_update(host: Host) -> bool:
+    """Whatever the release: nothing is known of the SVNs of a series that Intel has not released."""
+    series = {split(release.version)[:2] for release in INTEL}
+    return host.loader is not None and split(host.running)[:2] in series
+
+
 def has_cpu(release: Release, host: Host) -> bool:
     return any(cpu & ~STEPPING == host.cpu & ~STEPPING for cpu in release.cpus)
 
