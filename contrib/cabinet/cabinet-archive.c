@@ -43,14 +43,14 @@ cabinet_archive_prepare_file(CabinetArchive *self, gchar *name, GBytes *blob)
 static gboolean
 cabinet_archive_prepare_metainfo(CabinetArchive *self,
 				 const CabinetRelease *release,
-				 guint32 signature,
+				 const CabinetTarget *target,
 				 const CabinetOptions *options,
 				 GError **error)
 {
 	gchar *xml;
 	g_autoptr(XbBuilderNode) component = NULL;
 
-	component = cabinet_metainfo_build(release, signature, options, NULL, error);
+	component = cabinet_metainfo_build(release, target, options, NULL, error);
 	if (component == NULL)
 		return FALSE;
 	xml = xb_builder_node_export(
@@ -61,7 +61,7 @@ cabinet_archive_prepare_metainfo(CabinetArchive *self,
 	if (xml == NULL)
 		return FALSE;
 	cabinet_archive_prepare_file(self,
-				     cabinet_metainfo_get_name(release, signature),
+				     cabinet_metainfo_get_name(release, target),
 				     g_bytes_new_take(xml, strlen(xml)));
 	return TRUE;
 }
@@ -74,9 +74,9 @@ cabinet_archive_new(const CabinetRelease *release, const CabinetOptions *options
 
 	self->files = g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_archive_file_free);
 	self->date = g_strdup(release->date);
-	for (guint i = 0; i < release->signatures->len; i++) {
-		guint32 signature = g_array_index(release->signatures, guint32, i);
-		if (!cabinet_archive_prepare_metainfo(self, release, signature, options, error))
+	for (guint i = 0; i < release->targets->len; i++) {
+		const CabinetTarget *target = &g_array_index(release->targets, CabinetTarget, i);
+		if (!cabinet_archive_prepare_metainfo(self, release, target, options, error))
 			return NULL;
 	}
 	cabinet_archive_prepare_file(self,

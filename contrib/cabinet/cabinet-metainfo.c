@@ -10,6 +10,21 @@
 #include "cabinet-requires.h"
 
 #define CABINET_METAINFO_INSTALL_DURATION "5" /* seconds */
+#define CABINET_METAINFO_ABOUT                                                                     \
+	"The TDX module is software by Intel that isolates confidential guests, so-called trust "  \
+	"domains (TDs), from the host. "
+#define CABINET_METAINFO_ABOUT_RUNNING                                                             \
+	"It is replaced while they are running; after a full reset the one that the boot loads "   \
+	"runs again."
+#define CABINET_METAINFO_ABOUT_BOOT                                                                \
+	"This is the one on the EFI system partition, which the next boot loads."
+#define CABINET_METAINFO_BOOT_TEXT                                                                 \
+	"It is written to the EFI system partition, and loaded from there at the next boot, if "   \
+	"the firmware is set to do so. Some firmware ignores these files and loads a TDX module "  \
+	"of its own. Until then nothing changes for guests."
+#define CABINET_METAINFO_BOOT_MESSAGE                                                              \
+	"The new TDX module is loaded at the next boot. Some firmware ignores the files on the "   \
+	"EFI system partition, so compare the version that runs afterwards."
 #define CABINET_METAINFO_HOMEPAGE                                                                  \
 	"https://github.com/intel/confidential-computing.tdx.tdx-module.binaries"
 
@@ -35,11 +50,14 @@ cabinet_metainfo_signature_to_name(guint32 signature)
 	return g_strdup_printf("CPUID 0x%X", signature);
 }
 
-/* of the file in the cabinet that is for one of the CPUs */
+/* of the file in the cabinet that is for one of the devices */
 gchar *
-cabinet_metainfo_get_name(const CabinetRelease *release, guint32 signature)
+cabinet_metainfo_get_name(const CabinetRelease *release, const CabinetTarget *target)
 {
-	return g_strdup_printf("tdx-module-%s-%X.metainfo.xml", release->version, signature);
+	return g_strdup_printf("tdx-module-%s-%X%s.metainfo.xml",
+			       release->version,
+			       target->signature,
+			       target->boot ? "-boot" : "");
 }
 
 gchar *
@@ -53,17 +71,18 @@ cabinet_metainfo_get_payload_name(const CabinetRelease *release)
 static void
 cabinet_metainfo_add_provides(XbBuilderNode *component,
 			      const CabinetRelease *release,
-			      guint32 signature)
+			      const CabinetTarget *target)
 {
-	g_autofree gchar *instance_id =
-	    g_strdup_printf("TDX\\SERIES_%s&FMS_%X", release->series, signature);
+	g_autofree gchar *kind = target->boot ? g_strdup("BOOT")
+					      : g_strdup_printf("SERIES_%s", release->series);
+	g_autofree gchar *instance_id = g_strdup_printf("TDX\\%s&FMS_%X", kind, target->signature);
 	g_autofree gchar *guid = fwupd_guid_hash_string(instance_id);
 	g_autoptr(XbBuilderNode) provides = xb_builder_node_insert(component, "provides", NULL);
 	xb_builder_node_insert_text(provides, "firmware", guid, "type", "flashed", NULL);
 }
 
 static void
-cabinet_metainfo_add_custom(XbBuilderNode *component)
+cabinet_metainfo_add_custom(XbBuilderNode *component, const CabinetTarget *target)
 {
 	g_autoptr(XbBuilderNode) custom = xb_builder_node_insert(component, "custom", NULL);
 	xb_builder_node_insert_text(custom, "value", "triplet", "key", "LVFS::VersionFormat", NULL);
@@ -73,24 +92,22 @@ cabinet_metainfo_add_custom(XbBuilderNode *component)
 				    "key",
 				    "LVFS::UpdateProtocol",
 				    NULL);
+	if (target->boot)
+		xb_builder_node_insert_text(custom,
+					    "value",
+					    CABINET_METAINFO_BOOT_MESSAGE,
+					    "key",
+					    "LVFS::UpdateMessage",
+					    NULL);
 }
 
-/* paragraphs only, as LVFS promotes nothing with a list */
 static void
-cabinet_metainfo_add_release_description(XbBuilderNode *parent,
-					 const CabinetRelease *release,
-					 guint32 signature,
-					 const CabinetOptions *options)
+cabinet_metainfo_add_running_text(XbBuilderNode *description,
+				  const CabinetRelease *release,
+				  const CabinetOptions *options)
 {
-	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(signature);
-	g_autofree gchar *mrseam = g_strdup_printf("MRSEAM: %s", release->mrseam);
 	g_autofree gchar *requires = cabinet_requires_to_text(release, options);
-	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
-	g_autofree gchar *values = NULL;
-	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
 
-	if (options->description != NULL)
-		xb_builder_node_insert_text(description, "p", options->description, NULL);
 	xb_builder_node_insert_text(
 	    description,
 	    "p",
@@ -99,6 +116,27 @@ cabinet_metainfo_add_release_description(XbBuilderNode *parent,
 	    "the new values first.",
 	    NULL);
 	xb_builder_node_insert_text(description, "p", requires, NULL);
+}
+
+/* paragraphs only, as LVFS promotes nothing with a list */
+static void
+cabinet_metainfo_add_release_description(XbBuilderNode *parent,
+					 const CabinetRelease *release,
+					 const CabinetTarget *target,
+					 const CabinetOptions *options)
+{
+	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
+	g_autofree gchar *mrseam = g_strdup_printf("MRSEAM: %s", release->mrseam);
+	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
+	g_autofree gchar *values = NULL;
+	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
+
+	if (options->description != NULL)
+		xb_builder_node_insert_text(description, "p", options->description, NULL);
+	if (target->boot)
+		xb_builder_node_insert_text(description, "p", CABINET_METAINFO_BOOT_TEXT, NULL);
+	else
+		cabinet_metainfo_add_running_text(description, release, options);
 	values = g_strdup_printf("Signed on %s for %s, security version (SVN): %s",
 				 release->date,
 				 cpu,
@@ -143,6 +181,22 @@ cabinet_metainfo_add_checksum(XbBuilderNode *bn,
 				    NULL);
 }
 
+/* of the file that the firmware loads; LVFS looks for its type in `kind` */
+static void
+cabinet_metainfo_add_device_checksum(XbBuilderNode *bn, const CabinetRelease *release)
+{
+	xb_builder_node_insert_text(bn,
+				    "checksum",
+				    release->module_sha256,
+				    "type",
+				    "sha256",
+				    "kind",
+				    "sha256",
+				    "target",
+				    "device",
+				    NULL);
+}
+
 static void
 cabinet_metainfo_add_container(XbBuilderNode *bn,
 			       const CabinetRelease *release,
@@ -172,7 +226,7 @@ cabinet_metainfo_add_container(XbBuilderNode *bn,
 static void
 cabinet_metainfo_add_release(XbBuilderNode *component,
 			     const CabinetRelease *release,
-			     guint32 signature,
+			     const CabinetTarget *target,
 			     const CabinetOptions *options,
 			     const CabinetMetainfoContainer *container)
 {
@@ -191,8 +245,10 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 							     CABINET_METAINFO_INSTALL_DURATION,
 							     NULL);
 	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, sha256);
+	if (target->boot)
+		cabinet_metainfo_add_device_checksum(bn, release);
 	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
-	cabinet_metainfo_add_release_description(bn, release, signature, options);
+	cabinet_metainfo_add_release_description(bn, release, target, options);
 	cabinet_metainfo_add_issues(bn, options);
 	if (container != NULL)
 		cabinet_metainfo_add_container(bn, release, container);
@@ -203,9 +259,9 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 static void
 cabinet_metainfo_add_texts(XbBuilderNode *component,
 			   const CabinetRelease *release,
-			   guint32 signature)
+			   const CabinetTarget *target)
 {
-	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(signature);
+	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
 	g_autofree gchar *id = NULL;
 	g_autofree gchar *suffix = g_strdup_printf("%s (%s)", release->series, cpu);
 	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
@@ -213,23 +269,27 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 	g_autoptr(XbBuilderNode) description = NULL;
 
 	/* LVFS merges what has the same ID, and with that the requirements */
-	id = g_strdup_printf("com.intel.tdx_module.v%s_%x.firmware", version, signature);
+	id = g_strdup_printf("com.intel.tdx_module%s.v%s_%x.firmware",
+			     target->boot ? "_boot" : "",
+			     version,
+			     target->signature);
 	xb_builder_node_insert_text(component, "id", id, NULL);
-	xb_builder_node_insert_text(component, "name", "TDX Module", NULL);
+	xb_builder_node_insert_text(component,
+				    "name",
+				    target->boot ? "TDX Module at Boot" : "TDX Module",
+				    NULL);
 	xb_builder_node_insert_text(component, "name_variant_suffix", suffix, NULL);
 	xb_builder_node_insert_text(component,
 				    "summary",
 				    "Isolates confidential guests from the host",
 				    NULL);
 	description = xb_builder_node_insert(component, "description", NULL);
-	xb_builder_node_insert_text(
-	    description,
-	    "p",
-	    "The TDX module is software by Intel that isolates confidential guests, so-called "
-	    "trust domains (TDs), from the host. It is replaced while they are running; after a "
-	    "full "
-	    "reset the one that the boot loads runs again.",
-	    NULL);
+	xb_builder_node_insert_text(description,
+				    "p",
+				    target->boot
+					? CABINET_METAINFO_ABOUT CABINET_METAINFO_ABOUT_BOOT
+					: CABINET_METAINFO_ABOUT CABINET_METAINFO_ABOUT_RUNNING,
+				    NULL);
 	xb_builder_node_insert_text(component,
 				    "url",
 				    CABINET_METAINFO_HOMEPAGE,
@@ -243,10 +303,10 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 	xb_builder_node_insert_text(categories, "category", "X-Device", NULL);
 }
 
-/* what is in a cabinet beside the image, for one of the CPUs; with @container, for a remote */
+/* what is in a cabinet beside the image, for one of the devices; with @container, for a remote */
 XbBuilderNode *
 cabinet_metainfo_build(const CabinetRelease *release,
-		       guint32 signature,
+		       const CabinetTarget *target,
 		       const CabinetOptions *options,
 		       const CabinetMetainfoContainer *container,
 		       GError **error)
@@ -255,12 +315,12 @@ cabinet_metainfo_build(const CabinetRelease *release,
 	g_autoptr(XbBuilderNode) requires = NULL;
 
 	xb_builder_node_set_attr(component, "type", "firmware");
-	cabinet_metainfo_add_texts(component, release, signature);
-	cabinet_metainfo_add_provides(component, release, signature);
+	cabinet_metainfo_add_texts(component, release, target);
+	cabinet_metainfo_add_provides(component, release, target);
 	requires = xb_builder_node_insert(component, "requires", NULL);
-	if (!cabinet_requires_build(requires, release, options, error))
+	if (!cabinet_requires_build(requires, release, target, options, error))
 		return NULL;
-	cabinet_metainfo_add_custom(component);
-	cabinet_metainfo_add_release(component, release, signature, options, container);
+	cabinet_metainfo_add_custom(component, target);
+	cabinet_metainfo_add_release(component, release, target, options, container);
 	return g_steal_pointer(&component);
 }

@@ -17,12 +17,13 @@ typedef struct {
 } CabinetMetainfoContainer;
 
 gchar *
-cabinet_metainfo_get_name(const CabinetRelease *release, guint32 signature) G_GNUC_NON_NULL(1);
+cabinet_metainfo_get_name(const CabinetRelease *release, const CabinetTarget *target)
+    G_GNUC_NON_NULL(1, 2);
 gchar *
 cabinet_metainfo_get_payload_name(const CabinetRelease *release) G_GNUC_NON_NULL(1);
 XbBuilderNode *
 cabinet_metainfo_build(const CabinetRelease *release,
-		       guint32 signature,
+		       const CabinetTarget *target,
 		       const CabinetOptions *options,
 		       const CabinetMetainfoContainer *container,
-		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3);
+		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);

@@ -150,10 +150,10 @@ cabinet_mirror_entry_add_components(CabinetMirrorEntry *entry,
 					      .size = g_bytes_get_size(blob)};
 
 	entry->components = g_ptr_array_new_with_free_func(g_object_unref);
-	for (guint i = 0; i < release->signatures->len; i++) {
-		guint32 signature = g_array_index(release->signatures, guint32, i);
+	for (guint i = 0; i < release->targets->len; i++) {
+		const CabinetTarget *target = &g_array_index(release->targets, CabinetTarget, i);
 		XbBuilderNode *component =
-		    cabinet_metainfo_build(release, signature, options, &container, error);
+		    cabinet_metainfo_build(release, target, options, &container, error);
 		if (component == NULL)
 			return FALSE;
 		g_ptr_array_add(entry->components, component);

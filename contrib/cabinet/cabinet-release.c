@@ -23,7 +23,8 @@ cabinet_release_free(CabinetRelease *self)
 	g_clear_object(&self->sigstruct);
 	if (self->payload != NULL)
 		g_bytes_unref(self->payload);
-	g_array_unref(self->signatures);
+	g_free(self->module_sha256);
+	g_array_unref(self->targets);
 	g_ptr_array_unref(self->warnings);
 	g_free(self);
 }
@@ -89,21 +90,39 @@ cabinet_release_ensure_date(CabinetRelease *self, GError **error)
 
 /* several steppings of a CPU are one instance ID */
 static void
-cabinet_release_ensure_signatures(CabinetRelease *self)
+cabinet_release_add_target(CabinetRelease *self, const CabinetTarget *target)
+{
+	for (guint i = 0; i < self->targets->len; i++) {
+		const CabinetTarget *other = &g_array_index(self->targets, CabinetTarget, i);
+		if (other->signature == target->signature && other->boot == target->boot)
+			return;
+	}
+	g_array_append_val(self->targets, *target);
+}
+
+static void
+cabinet_release_ensure_targets(CabinetRelease *self, gboolean boot)
 {
 	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(self->sigstruct);
 
 	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(st); i++) {
-		guint32 signature = fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & ~0xFu;
-		gboolean found = FALSE;
-
-		for (guint j = 0; j < self->signatures->len; j++) {
-			if (g_array_index(self->signatures, guint32, j) == signature)
-				found = TRUE;
-		}
-		if (!found)
-			g_array_append_val(self->signatures, signature);
+		const CabinetTarget target = {
+		    .signature = fu_struct_tdx_sigstruct_get_cpuid_table(st, i) & ~0xFu,
+		    .boot = boot};
+		cabinet_release_add_target(self, &target);
 	}
+}
+
+/* how the boot device finds out which version a file on the EFI system partition is */
+static gboolean
+cabinet_release_ensure_module_sha256(CabinetRelease *self, FuFirmware *firmware, GError **error)
+{
+	g_autoptr(GBytes) module = fu_firmware_get_image_by_id_bytes(firmware, "module", error);
+
+	if (module == NULL)
+		return FALSE;
+	self->module_sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, module);
+	return TRUE;
 }
 
 /* would a host with this P-SEAMLDR take the image? */
@@ -167,9 +186,11 @@ cabinet_release_parse(CabinetRelease *self,
 	self->svn = fu_struct_tdx_sigstruct_get_seamsvn(
 	    fu_tdx_sigstruct_firmware_get_struct(self->sigstruct));
 	if (!cabinet_release_check_preflight(self, signers, error) ||
-	    !cabinet_release_ensure_date(self, error))
+	    !cabinet_release_ensure_date(self, error) ||
+	    !cabinet_release_ensure_module_sha256(self, firmware, error))
 		return FALSE;
-	cabinet_release_ensure_signatures(self);
+	cabinet_release_ensure_targets(self, FALSE);
+	cabinet_release_ensure_targets(self, TRUE);
 	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware),
 					      options->blob_version);
 	self->payload = fu_firmware_write(firmware, error);
@@ -191,7 +212,7 @@ cabinet_release_load(const gchar *filename,
 	self->version = g_strdup(map->version);
 	self->series = fu_tdx_preflight_version_to_series(map->version);
 	self->source = g_strdup(filename);
-	self->signatures = g_array_new(FALSE, FALSE, sizeof(guint32));
+	self->targets = g_array_new(FALSE, FALSE, sizeof(CabinetTarget));
 	self->warnings = g_ptr_array_new_with_free_func(g_free);
 	blob = cabinet_release_read(filename, error);
 	if (blob == NULL || !cabinet_release_parse(self, blob, signers, options, error)) {

@@ -9,6 +9,12 @@
 #include "cabinet-map.h"
 #include "cabinet-options.h"
 
+/* one of the devices that an image is for */
+typedef struct {
+	guint32 signature; /* CPUID.1.EAX, stepping masked */
+	gboolean boot;	   /* the module that the next boot loads, else the one that runs */
+} CabinetTarget;
+
 /* an image that has been verified, with all that is to be published about it */
 typedef struct {
 	gchar *version; /* e.g. `1.5.16` */
@@ -18,9 +24,10 @@ typedef struct {
 	FuTdxSigstructFirmware *sigstruct;
 	GBytes *payload; /* the image with the wanted header */
 	guint16 svn;
-	gchar *date;	     /* when it was signed, e.g. `2025-02-19` */
-	gchar *mrseam;	     /* 96 hexadecimal digits */
-	GArray *signatures;  /* (element-type guint32): CPUID.1.EAX, stepping masked */
+	gchar *date;   /* when it was signed, e.g. `2025-02-19` */
+	gchar *mrseam; /* 96 hexadecimal digits */
+	gchar *module_sha256;
+	GArray *targets;     /* (element-type CabinetTarget): those that run come first */
 	GPtrArray *warnings; /* (element-type utf8) */
 } CabinetRelease;
 

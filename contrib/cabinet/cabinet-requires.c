@@ -118,11 +118,13 @@ cabinet_requires_add_regex(XbBuilderNode *requires,
 	return TRUE;
 }
 
-/* a new enough fwupd, a running TDX module that may be followed by this one, and one of the
- * P-SEAMLDRs; that series and CPU are the same is said by the GUIDs that the release is for */
+/* a new enough fwupd; if it is to replace the one that runs, a running TDX module that may be
+ * followed by this one, and one of the P-SEAMLDRs; that series and CPU are the same is said by the
+ * GUIDs that the release is for */
 gboolean
 cabinet_requires_build(XbBuilderNode *requires,
 		       const CabinetRelease *release,
+		       const CabinetTarget *target,
 		       const CabinetOptions *options,
 		       GError **error)
 {
@@ -137,6 +139,8 @@ cabinet_requires_build(XbBuilderNode *requires,
 				    "version",
 				    options->fwupd_version,
 				    NULL);
+	if (target->boot)
+		return TRUE;
 	xb_builder_node_insert_text(requires,
 				    "firmware",
 				    NULL,

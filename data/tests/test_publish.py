@@ -137,7 +137,11 @@ class CabinetTest(PublishCase):
         payload = (folder / "tdx_module_1.5.16.blob").read_bytes()
         self.assertEqual(
             sorted(path.name for path in folder.glob("*.xml")),
-            ["tdx-module-1.5.16-806F0.metainfo.xml", "tdx-module-1.5.16-C06F0.metainfo.xml"],
+            [
+                f"tdx-module-1.5.16-{fms}{device}.metainfo.xml"
+                for fms in ["806F0", "C06F0"]
+                for device in ["-boot", ""]
+            ],
         )
         root = ElementTree.parse(folder / "tdx-module-1.5.16-C06F0.metainfo.xml").getroot()
         texts = [node.text for node in root.findall("releases/release/description/p")]
@@ -183,6 +187,38 @@ class CabinetTest(PublishCase):
             },
         )
 
+    def test_boot(self) -> None:
+        """The module on the EFI system partition can be of any version, and so can the new one."""
+        image = self.publisher.image("1.5.16", "--cpu=0x806F8", "--cpu=0xC06F2").read_bytes()
+        self.publisher.map(release(min_seamldr_versions=["1.5.13"]))
+        for options in [], ["--strict"]:
+            with self.subTest(options=options):
+                self.publisher(*options)
+                root = self.publisher.metainfo(fms="C06F0-boot")
+                self.assertEqual(root.findtext("name"), "TDX Module at Boot")
+                self.assertEqual(
+                    [node.text for node in root.findall("provides/firmware[@type='flashed']")],
+                    [guid("TDX\\BOOT&FMS_C06F0")],
+                )
+                self.assertEqual(
+                    [(node.tag, node.attrib, node.text) for node in root.find("requires")],
+                    [("id", {"compare": "ge", "version": "2.0.20"}, "org.freedesktop.fwupd")],
+                )
+                custom = {node.get("key"): node.text for node in root.findall("custom/value")}
+                self.assertEqual(custom["LVFS::VersionFormat"], "triplet")
+                self.assertEqual(custom["LVFS::UpdateProtocol"], "com.intel.tdx-module")
+                self.assertIn("at the next boot", custom["LVFS::UpdateMessage"])
+                checksum = root.find("releases/release/checksum[@target='device']")
+                self.assertEqual(checksum.get("type"), "sha256")
+                self.assertEqual(checksum.text, sha256(image[2 * PAGE :]))
+                texts = [node.text for node in root.findall("releases/release/description/p")]
+                self.assertIn("EFI system partition", texts[0])
+                self.assertIn("Some firmware ignores these files", texts[0])
+                self.assertNotIn("P-SEAMLDR", " ".join(texts))
+        self.assertIsNone(
+            self.publisher.metainfo().find("releases/release/checksum[@target='device']")
+        )
+
     def test_requires(self) -> None:
         """What the LVFS server keeps, so neither globs nor <client>."""
         self.publisher.image()
@@ -216,9 +252,9 @@ class CabinetTest(PublishCase):
         ids = {
             self.publisher.metainfo(version, fms).findtext("id")
             for version in ["1.5.08", "1.5.16"]
-            for fms in ["806F0", "C06F0"]
+            for fms in ["806F0", "C06F0", "806F0-boot", "C06F0-boot"]
         }
-        self.assertEqual(len(ids), 4)
+        self.assertEqual(len(ids), 8)
 
     def test_header_version(self) -> None:
         image = self.publisher.image("1.5.16", "--header-v1").read_bytes()
