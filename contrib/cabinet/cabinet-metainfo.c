@@ -9,7 +9,6 @@
 #include "cabinet-metainfo.h"
 #include "cabinet-requires.h"
 
-#define CABINET_METAINFO_INSTALL_DURATION "5" /* seconds */
 #define CABINET_METAINFO_ABOUT                                                                     \
 	"The TDX module is software by Intel that isolates confidential guests, so-called trust "  \
 	"domains (TDs), from the host. "
@@ -27,6 +26,7 @@
 	"EFI system partition, so compare the version that runs afterwards."
 #define CABINET_METAINFO_HOMEPAGE                                                                  \
 	"https://github.com/intel/confidential-computing.tdx.tdx-module.binaries"
+#define CABINET_METAINFO_DETAILS CABINET_METAINFO_HOMEPAGE "/releases"
 
 /* as in the sigstructs of the releases so far */
 static const struct {
@@ -231,8 +231,6 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 			     const CabinetMetainfoContainer *container)
 {
 	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
-	g_autofree gchar *sha256 =
-	    g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, release->payload);
 	g_autofree gchar *size = g_strdup_printf("%zu", g_bytes_get_size(release->payload));
 	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
 	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
@@ -241,13 +239,12 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 							     release->version,
 							     "urgency",
 							     options->urgency,
-							     "install_duration",
-							     CABINET_METAINFO_INSTALL_DURATION,
 							     NULL);
-	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, sha256);
+	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, release->payload_sha256);
 	if (target->boot)
 		cabinet_metainfo_add_device_checksum(bn, release);
 	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
+	xb_builder_node_insert_text(bn, "url", CABINET_METAINFO_DETAILS, "type", "details", NULL);
 	cabinet_metainfo_add_release_description(bn, release, target, options);
 	cabinet_metainfo_add_issues(bn, options);
 	if (container != NULL)
@@ -263,7 +260,8 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 {
 	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
 	g_autofree gchar *id = NULL;
-	g_autofree gchar *suffix = g_strdup_printf("%s (%s)", release->series, cpu);
+	g_autofree gchar *summary = NULL;
+	g_autofree gchar *suffix = g_strdup_printf("%s, %s", release->series, cpu);
 	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
 	g_autoptr(XbBuilderNode) categories = NULL;
 	g_autoptr(XbBuilderNode) description = NULL;
@@ -279,10 +277,11 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 				    target->boot ? "TDX Module at Boot" : "TDX Module",
 				    NULL);
 	xb_builder_node_insert_text(component, "name_variant_suffix", suffix, NULL);
-	xb_builder_node_insert_text(component,
-				    "summary",
-				    "Isolates confidential guests from the host",
-				    NULL);
+	summary = g_strdup_printf("Intel TDX module for %s processors, %s",
+				  cpu,
+				  target->boot ? "loaded at the next boot"
+					       : "replaced while guests are running");
+	xb_builder_node_insert_text(component, "summary", summary, NULL);
 	description = xb_builder_node_insert(component, "description", NULL);
 	xb_builder_node_insert_text(description,
 				    "p",

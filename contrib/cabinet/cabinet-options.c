@@ -31,7 +31,7 @@ cabinet_options_add_release(CabinetOptions *self, GOptionContext *context)
 	    OPTION("header-version",
 		   STRING,
 		   header_version,
-		   "Header of the images, 0x200 or 0x100 (0x200)",
+		   "Give the images this header, 0x200 or 0x100 (as delivered)",
 		   "VERSION"),
 	    OPTION("release-version",
 		   STRING,
@@ -131,6 +131,8 @@ cabinet_options_ensure_blob_version(CabinetOptions *self, GError **error)
 {
 	guint64 value = 0;
 
+	if (self->header_version == NULL)
+		return TRUE;
 	if (fu_strtoull(self->header_version, &value, 0, G_MAXUINT16, FU_INTEGER_BASE_AUTO, NULL) &&
 	    (value == FU_TDX_BLOB_VERSION_V1 || value == FU_TDX_BLOB_VERSION_V2)) {
 		self->blob_version = value;
@@ -148,7 +150,6 @@ cabinet_options_ensure_blob_version(CabinetOptions *self, GError **error)
 gboolean
 cabinet_options_check(CabinetOptions *self, GError **error)
 {
-	cabinet_options_set_default(&self->header_version, "0x200");
 	cabinet_options_set_default(&self->urgency, "medium");
 	cabinet_options_set_default(&self->fwupd_version, "2.0.20");
 	cabinet_options_set_default(&self->output, ".");

@@ -14,7 +14,7 @@ struct CabinetOptions {
 	gchar *map_fn;		/* (nullable): instead of that of the checkout */
 	gchar *release_version; /* (nullable): instead of that in the name of a single image */
 	gboolean strict;	/* only for running versions that are strictly compatible */
-	gchar *header_version;
+	gchar *header_version;	/* (nullable): as delivered */
 	FuTdxBlobVersion blob_version; /* the same as a number */
 	gchar *urgency;
 	gchar *fwupd_version; /* the oldest that may install it */

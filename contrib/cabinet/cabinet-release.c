@@ -24,6 +24,7 @@ cabinet_release_free(CabinetRelease *self)
 	if (self->payload != NULL)
 		g_bytes_unref(self->payload);
 	g_free(self->module_sha256);
+	g_free(self->payload_sha256);
 	g_array_unref(self->targets);
 	g_ptr_array_unref(self->warnings);
 	g_free(self);
@@ -168,6 +169,35 @@ cabinet_release_add_warnings(CabinetRelease *self, GPtrArray *signers)
 					     signers);
 }
 
+/* the licence of Intel's binaries allows redistribution only without modification */
+static gboolean
+cabinet_release_ensure_payload(CabinetRelease *self,
+			       FuTdxBlobFirmware *firmware,
+			       GBytes *blob,
+			       const CabinetOptions *options,
+			       GError **error)
+{
+	FuTdxBlobVersion delivered = fu_tdx_blob_firmware_get_blob_version(firmware);
+
+	if (options->header_version == NULL || options->blob_version == delivered) {
+		self->payload = g_bytes_ref(blob);
+	} else {
+		fu_tdx_blob_firmware_set_blob_version(firmware, options->blob_version);
+		self->payload = fu_firmware_write(FU_FIRMWARE(firmware), error);
+		g_ptr_array_add(self->warnings,
+				g_strdup_printf("%s has the header 0x%x and is published with "
+						"0x%x, so not as it was delivered; check that its "
+						"licence allows that",
+						self->source,
+						(guint)delivered,
+						(guint)options->blob_version));
+	}
+	if (self->payload == NULL)
+		return FALSE;
+	self->payload_sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, self->payload);
+	return TRUE;
+}
+
 static gboolean
 cabinet_release_parse(CabinetRelease *self,
 		      GBytes *blob,
@@ -191,10 +221,11 @@ cabinet_release_parse(CabinetRelease *self,
 		return FALSE;
 	cabinet_release_ensure_targets(self, FALSE);
 	cabinet_release_ensure_targets(self, TRUE);
-	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware),
-					      options->blob_version);
-	self->payload = fu_firmware_write(firmware, error);
-	return self->payload != NULL;
+	return cabinet_release_ensure_payload(self,
+					      FU_TDX_BLOB_FIRMWARE(firmware),
+					      blob,
+					      options,
+					      error);
 }
 
 /* reads and verifies an image as a host would; @map has to outlive what is returned */

@@ -22,7 +22,8 @@ typedef struct {
 	gchar *source;	/* file that the image came from */
 	const CabinetMapRelease *map;
 	FuTdxSigstructFirmware *sigstruct;
-	GBytes *payload; /* the image with the wanted header */
+	GBytes *payload; /* as delivered, unless another header is wanted */
+	gchar *payload_sha256;
 	guint16 svn;
 	gchar *date;   /* when it was signed, e.g. `2025-02-19` */
 	gchar *mrseam; /* 96 hexadecimal digits */

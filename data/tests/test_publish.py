@@ -145,7 +145,7 @@ class CabinetTest(PublishCase):
         )
         root = ElementTree.parse(folder / "tdx-module-1.5.16-C06F0.metainfo.xml").getroot()
         texts = [node.text for node in root.findall("releases/release/description/p")]
-        self.assertEqual(payload, to_header_v2(image))
+        self.assertEqual(payload, image)
         self.assertEqual(
             [node.text for node in root.findall("provides/firmware[@type='flashed']")],
             [guid("TDX\\SERIES_1.5&FMS_C06F0")],
@@ -156,7 +156,6 @@ class CabinetTest(PublishCase):
                 "version": "1.5.16",
                 "date": "2025-02-19",
                 "urgency": "high",
-                "install_duration": "5",
             },
         )
         checksum = root.find("releases/release/checksum")
@@ -178,6 +177,9 @@ class CabinetTest(PublishCase):
         # more than that is not promoted by LVFS
         self.assertLess(max(len(text) for text in texts), 300)
         self.assertLess(len("".join(texts)), 650)
+        self.assertEqual(root.findtext("name_variant_suffix"), "1.5, Emerald Rapids")
+        details = root.findtext("releases/release/url[@type='details']")
+        self.assertRegex(details, "^https://github.com/intel/.*/releases$")
         custom = {node.get("key"): node.text for node in root.findall("custom/value")}
         self.assertEqual(
             custom,
@@ -257,9 +259,19 @@ class CabinetTest(PublishCase):
         self.assertEqual(len(ids), 8)
 
     def test_header_version(self) -> None:
+        """Only if it is asked for, as the licence of Intel's images is for what they deliver."""
         image = self.publisher.image("1.5.16", "--header-v1").read_bytes()
-        self.publisher("--header-version=0x100")
-        self.assertEqual((self.publisher.unpack() / "tdx_module_1.5.16.blob").read_bytes(), image)
+        for options, payload in [
+            ([], image),
+            (["--header-version=0x100"], image),
+            (["--header-version=0x200"], to_header_v2(image)),
+        ]:
+            with self.subTest(options=options):
+                (entry,) = self.publisher.json(*options)["Releases"]
+                found = (self.publisher.unpack() / "tdx_module_1.5.16.blob").read_bytes()
+                self.assertEqual(found, payload)
+                warned = "not as it was delivered" in " ".join(entry["Warnings"])
+                self.assertEqual(warned, payload != image)
         self.refused("'0x300', expected 0x200 or 0x100", "--header-version=0x300")
 
     def test_appstream(self) -> None:
