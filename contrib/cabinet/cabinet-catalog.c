@@ -237,12 +237,12 @@ cabinet_catalog_collect(CabinetCatalog *self,
 	g_autoptr(GPtrArray) images =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_image_free);
 
-	if (options->release_version != NULL &&
-	    (g_strv_length(sources) != 1 || g_file_test(sources[0], G_FILE_TEST_IS_DIR))) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "--release-version is for a single image");
+	if (options->release_version != NULL && g_file_test(sources[0], G_FILE_TEST_IS_DIR)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "--release-version is for a single image, and %s is a folder",
+			    sources[0]);
 		return NULL;
 	}
 	for (guint i = 0; sources[i] != NULL; i++) {
@@ -255,6 +255,8 @@ cabinet_catalog_collect(CabinetCatalog *self,
 		if (!ret)
 			return NULL;
 	}
+	if (!cabinet_options_check_images(options, images->len, error))
+		return NULL;
 	return g_steal_pointer(&images);
 }
 
@@ -323,6 +325,55 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 	return TRUE;
 }
 
+/* the newest is the first; otherwise the P-SEAMLDR would refuse an update that fwupd offers */
+static gboolean
+cabinet_catalog_check_svns(CabinetCatalog *self, GError **error)
+{
+	for (guint i = 1; i < self->releases->len; i++) {
+		CabinetRelease *newer = g_ptr_array_index(self->releases, i - 1);
+		CabinetRelease *older = g_ptr_array_index(self->releases, i);
+		if (g_strcmp0(newer->series, older->series) != 0 || newer->svn >= older->svn)
+			continue;
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "the SVN of %s is 0x%04x, expected at least the 0x%04x of %s, as it "
+			    "never falls within a series; give each image the version that it is",
+			    newer->source,
+			    newer->svn,
+			    older->svn,
+			    older->source);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+cabinet_catalog_check_notes(CabinetCatalog *self, const CabinetOptions *options, GError **error)
+{
+	g_auto(GStrv) versions = g_key_file_get_groups(options->notes, NULL);
+
+	for (guint i = 0; versions[i] != NULL; i++) {
+		gboolean found = FALSE;
+		for (guint j = 0; j < self->releases->len; j++) {
+			CabinetRelease *release = g_ptr_array_index(self->releases, j);
+			if (g_strcmp0(release->version, versions[i]) == 0)
+				found = TRUE;
+		}
+		if (found)
+			continue;
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_FOUND,
+			    "--notes=%s: [%s]: expected the version of a release that is "
+			    "published, as the map has it",
+			    options->notes_fn,
+			    versions[i]);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static gint
 cabinet_catalog_skipped_compare(gconstpointer a, gconstpointer b)
 {
@@ -359,5 +410,8 @@ cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **er
 	}
 	g_ptr_array_sort(self->releases, cabinet_release_compare);
 	g_ptr_array_sort(self->skipped, cabinet_catalog_skipped_compare);
+	if (!cabinet_catalog_check_svns(self, error) ||
+	    !cabinet_catalog_check_notes(self, options, error))
+		return NULL;
 	return g_steal_pointer(&self);
 }

@@ -128,11 +128,12 @@ cabinet_metainfo_add_release_description(XbBuilderNode *parent,
 	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
 	g_autofree gchar *mrseam = g_strdup_printf("MRSEAM: %s", release->mrseam);
 	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
+	g_autofree gchar *text = cabinet_options_get_description(options, release->version);
 	g_autofree gchar *values = NULL;
 	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
 
-	if (options->description != NULL)
-		xb_builder_node_insert_text(description, "p", options->description, NULL);
+	if (text != NULL)
+		xb_builder_node_insert_text(description, "p", text, NULL);
 	if (target->boot)
 		xb_builder_node_insert_text(description, "p", CABINET_METAINFO_BOOT_TEXT, NULL);
 	else
@@ -146,19 +147,22 @@ cabinet_metainfo_add_release_description(XbBuilderNode *parent,
 }
 
 static void
-cabinet_metainfo_add_issues(XbBuilderNode *parent, const CabinetOptions *options)
+cabinet_metainfo_add_issues(XbBuilderNode *parent,
+			    const CabinetRelease *release,
+			    const CabinetOptions *options)
 {
+	g_auto(GStrv) values = cabinet_options_get_issues(options, release->version);
 	g_autoptr(XbBuilderNode) issues = NULL;
 
-	if (options->issues == NULL || options->issues[0] == NULL)
+	if (values == NULL || values[0] == NULL)
 		return;
 	issues = xb_builder_node_insert(parent, "issues", NULL);
-	for (guint i = 0; options->issues[i] != NULL; i++)
+	for (guint i = 0; values[i] != NULL; i++)
 		xb_builder_node_insert_text(issues,
 					    "issue",
-					    options->issues[i],
+					    values[i],
 					    "type",
-					    "cve",
+					    g_str_has_prefix(values[i], "CVE-") ? "cve" : "intel",
 					    NULL);
 }
 
@@ -232,13 +236,14 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 {
 	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
 	g_autofree gchar *size = g_strdup_printf("%zu", g_bytes_get_size(release->payload));
+	g_autofree gchar *urgency = cabinet_options_get_urgency(options, release->version);
 	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
 	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
 							     "release",
 							     "version",
 							     release->version,
 							     "urgency",
-							     options->urgency,
+							     urgency != NULL ? urgency : "medium",
 							     NULL);
 	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, release->payload_sha256);
 	if (target->boot)
@@ -246,7 +251,7 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
 	xb_builder_node_insert_text(bn, "url", CABINET_METAINFO_DETAILS, "type", "details", NULL);
 	cabinet_metainfo_add_release_description(bn, release, target, options);
-	cabinet_metainfo_add_issues(bn, options);
+	cabinet_metainfo_add_issues(bn, release, options);
 	if (container != NULL)
 		cabinet_metainfo_add_container(bn, release, container);
 	else

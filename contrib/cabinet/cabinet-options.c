@@ -8,6 +8,10 @@
 
 #include "cabinet-options.h"
 
+#define CABINET_OPTIONS_DESCRIPTION "Description"
+#define CABINET_OPTIONS_ISSUES	    "Issues"
+#define CABINET_OPTIONS_URGENCY	    "Urgency"
+
 #define OPTION(name, kind, field, text, value)                                                     \
 	{                                                                                          \
 		name, 0, 0, G_OPTION_ARG_##kind, &self->field, text, value                         \
@@ -39,8 +43,13 @@ cabinet_options_add_release(CabinetOptions *self, GOptionContext *context)
 		   "Version of a single image, if its name does not tell",
 		   "VERSION"),
 	    OPTION("urgency", STRING, urgency, "low, medium, high or critical (medium)", "URGENCY"),
-	    OPTION("description", STRING, description, "What is new", "TEXT"),
-	    OPTION("issue", STRING_ARRAY, issues, "Fixed security issue; can be repeated", "CVE"),
+	    OPTION("description", FILENAME, description, "What is new in a single image", "TEXT"),
+	    OPTION("issue",
+		   STRING_ARRAY,
+		   issues,
+		   "Security issue that a single image fixes; can be repeated",
+		   "CVE"),
+	    OPTION("notes", FILENAME, notes_fn, "The same for each of several images", "FILE"),
 	    OPTION("fwupd-version",
 		   STRING,
 		   fwupd_version,
@@ -114,78 +123,246 @@ cabinet_options_check_text(const gchar *what,
 			   const gchar *expected,
 			   GError **error)
 {
-	if (value == NULL || g_regex_match_simple(pattern, value, 0, 0))
+	g_autofree gchar *escaped = NULL;
+
+	if (value == NULL || g_regex_match_simple(pattern, value, G_REGEX_DOLLAR_ENDONLY, 0))
 		return TRUE;
+	escaped = g_strescape(value, NULL);
 	g_set_error(error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_INVALID_DATA,
 		    "the %s is '%s', expected %s",
 		    what,
-		    value,
+		    escaped,
 		    expected);
 	return FALSE;
 }
 
+/* what LVFS refuses when it is uploaded, or keeps from being promoted */
 static gboolean
-cabinet_options_ensure_blob_version(CabinetOptions *self, GError **error)
+cabinet_options_check_description(const gchar *value, GError **error)
 {
-	guint64 value = 0;
+	const struct {
+		const gchar *pattern;
+		const gchar *rule;
+	} refused[] = {
+	    {"[\\p{C}\\p{Zl}\\p{Zp}]", "one line without control characters or a newline"},
+	    {"^\\s|\\s$", "no spaces around it"},
+	    {"^.{0,11}$|^.{301}", "12 to 300 characters"},
+	    {"(?i)(https?|ftp)://", "no links"},
+	    {"(?i)CVE[-_]|CVE20[12]|(LEN|DSA|INTEL[-_][ST]A)[-_]", "issues given apart from it"},
+	    {"(?i)FIXME|REMOVE[-_]ME|\\.BLD|changes\\.new", "no notes of a draft"},
+	    {"^\\[.*\\]$|^\\(.*\\)$", "no brackets around it"},
+	    {"^[-*] |^\\p{Nd}{1,2}\\.", "no beginning like that of an item in a list"},
+	    {"^\\P{Ll}*$", "not only capitals"},
+	    {"</?(p|ul|ol|li)>", "no markup"},
+	    {"tdx_module_\\S+\\.blob", "no names of files"},
+	};
 
-	if (self->header_version == NULL)
+	if (value == NULL)
 		return TRUE;
-	if (fu_strtoull(self->header_version, &value, 0, G_MAXUINT16, FU_INTEGER_BASE_AUTO, NULL) &&
-	    (value == FU_TDX_BLOB_VERSION_V1 || value == FU_TDX_BLOB_VERSION_V2)) {
-		self->blob_version = value;
-		return TRUE;
+	if (!g_utf8_validate(value, -1, NULL))
+		return cabinet_options_check_text("description", value, "(?!)", "UTF-8", error);
+	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+		g_autofree gchar *expected = g_strconcat(refused[i].rule, ", as LVFS wants", NULL);
+		if (g_regex_match_simple(refused[i].pattern, value, G_REGEX_DOLLAR_ENDONLY, 0))
+			return cabinet_options_check_text("description",
+							  value,
+							  "(?!)",
+							  expected,
+							  error);
 	}
+	return TRUE;
+}
+
+static gboolean
+cabinet_options_check_issues(gchar **issues, GError **error)
+{
+	for (guint i = 0; issues != NULL && issues[i] != NULL; i++) {
+		if (!cabinet_options_check_text("issue",
+						issues[i],
+						"^(CVE-[0-9]{4}-[0-9]{4,}|INTEL-[ST]A-[0-9]{5})$",
+						"one such as CVE-2025-12345 or INTEL-SA-01192",
+						error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+cabinet_options_check_urgency(const gchar *urgency, GError **error)
+{
+	return cabinet_options_check_text("urgency",
+					  urgency,
+					  "^(low|medium|high|critical)$",
+					  "low, medium, high or critical",
+					  error);
+}
+
+static gboolean
+cabinet_options_check_note(CabinetOptions *self, const gchar *version, GError **error)
+{
+	g_auto(GStrv) issues = cabinet_options_get_issues(self, version);
+	g_auto(GStrv) keys = g_key_file_get_keys(self->notes, version, NULL, NULL);
+	g_autofree gchar *description = cabinet_options_get_description(self, version);
+	g_autofree gchar *urgency =
+	    g_key_file_get_string(self->notes, version, CABINET_OPTIONS_URGENCY, NULL);
+
+	for (guint i = 0; keys[i] != NULL; i++) {
+		if (!cabinet_options_check_text("key",
+						keys[i],
+						"^(Description|Issues|Urgency)$",
+						"Description, Issues or Urgency",
+						error))
+			return FALSE;
+	}
+	return cabinet_options_check_description(description, error) &&
+	       cabinet_options_check_issues(issues, error) &&
+	       cabinet_options_check_urgency(urgency, error);
+}
+
+static gboolean
+cabinet_options_load_notes(CabinetOptions *self, GError **error)
+{
+	g_auto(GStrv) versions = NULL;
+
+	self->notes = g_key_file_new();
+	if (self->notes_fn == NULL)
+		return TRUE;
+	if (!g_key_file_load_from_file(self->notes, self->notes_fn, G_KEY_FILE_NONE, error)) {
+		g_prefix_error(error, "--notes=%s: ", self->notes_fn);
+		return FALSE;
+	}
+	versions = g_key_file_get_groups(self->notes, NULL);
+	for (guint i = 0; versions[i] != NULL; i++) {
+		if (!cabinet_options_check_note(self, versions[i], error)) {
+			g_prefix_error(error, "--notes=%s: [%s]: ", self->notes_fn, versions[i]);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+/* what is new in a release, if somebody has said so */
+gchar *
+cabinet_options_get_description(const CabinetOptions *self, const gchar *version)
+{
+	if (!g_key_file_has_key(self->notes, version, CABINET_OPTIONS_DESCRIPTION, NULL))
+		return g_strdup(self->description);
+	return g_key_file_get_string(self->notes, version, CABINET_OPTIONS_DESCRIPTION, NULL);
+}
+
+/* what a release fixes, if somebody has said so */
+gchar **
+cabinet_options_get_issues(const CabinetOptions *self, const gchar *version)
+{
+	if (!g_key_file_has_key(self->notes, version, CABINET_OPTIONS_ISSUES, NULL))
+		return g_strdupv(self->issues);
+	return g_key_file_get_string_list(self->notes, version, CABINET_OPTIONS_ISSUES, NULL, NULL);
+}
+
+/* NULL if nobody has said how urgent a release is */
+gchar *
+cabinet_options_get_urgency(const CabinetOptions *self, const gchar *version)
+{
+	if (!g_key_file_has_key(self->notes, version, CABINET_OPTIONS_URGENCY, NULL))
+		return g_strdup(self->urgency);
+	return g_key_file_get_string(self->notes, version, CABINET_OPTIONS_URGENCY, NULL);
+}
+
+/* what is said with options is said of one release */
+gboolean
+cabinet_options_check_images(const CabinetOptions *self, guint n_images, GError **error)
+{
+	const gchar *option = NULL;
+
+	if (self->release_version != NULL)
+		option = "--release-version";
+	else if (self->description != NULL)
+		option = "--description";
+	else if (self->issues != NULL)
+		option = "--issue";
+	if (option == NULL || n_images == 1)
+		return TRUE;
 	g_set_error(error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_INVALID_DATA,
-		    "the header version is '%s', expected 0x200 or 0x100",
-		    self->header_version);
+		    "%s is for a single image, and there are %u; use --notes to say something of "
+		    "each",
+		    option,
+		    n_images);
 	return FALSE;
+}
+
+static gboolean
+cabinet_options_check_key(const CabinetOptions *self, GError **error)
+{
+	if ((self->certificate_fn == NULL) == (self->key_fn == NULL))
+		return TRUE;
+	g_set_error_literal(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "to sign takes both --certificate and --key");
+	return FALSE;
+}
+
+static gboolean
+cabinet_options_prefix(const gchar *option, gboolean ret, GError **error)
+{
+	if (!ret)
+		g_prefix_error(error, "%s: ", option);
+	return ret;
 }
 
 /* what LVFS, fwupd or this program would not take */
 gboolean
 cabinet_options_check(CabinetOptions *self, GError **error)
 {
-	cabinet_options_set_default(&self->urgency, "medium");
+	const gchar *version = "^[0-9]+\\.[0-9]+\\.[0-9]+$";
+
 	cabinet_options_set_default(&self->fwupd_version, "2.0.20");
 	cabinet_options_set_default(&self->output, ".");
 	while (self->base_uri != NULL && g_str_has_suffix(self->base_uri, "/"))
 		self->base_uri[strlen(self->base_uri) - 1] = '\0';
-	for (guint i = 0; self->issues != NULL && self->issues[i] != NULL; i++) {
-		if (!cabinet_options_check_text("issue",
-						self->issues[i],
-						"^CVE-[0-9]{4}-[0-9]{4,}$",
-						"one such as CVE-2025-12345",
-						error))
-			return FALSE;
-	}
-	if ((self->certificate_fn == NULL) != (self->key_fn == NULL)) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "to sign takes both --certificate and --key");
-		return FALSE;
-	}
-	return cabinet_options_check_text("urgency",
-					  self->urgency,
-					  "^(low|medium|high|critical)$",
-					  "low, medium, high or critical",
-					  error) &&
-	       cabinet_options_check_text("fwupd version",
-					  self->fwupd_version,
-					  "^[0-9]+\\.[0-9]+\\.[0-9]+$",
-					  "one such as 2.0.20",
-					  error) &&
-	       cabinet_options_check_text("base URI",
-					  self->base_uri,
-					  "^(https?|file)://[^\\s]+$",
-					  "one such as https://example.com/tdx/current",
-					  error) &&
-	       cabinet_options_ensure_blob_version(self, error);
+	if (self->header_version != NULL)
+		self->blob_version = g_ascii_strtoull(self->header_version, NULL, 0);
+
+#define CHECK(option, what, value, pattern, expected)                                              \
+	cabinet_options_prefix(option,                                                             \
+			       cabinet_options_check_text(what, value, pattern, expected, error),  \
+			       error)
+	return cabinet_options_check_key(self, error) &&
+	       cabinet_options_prefix("--description",
+				      cabinet_options_check_description(self->description, error),
+				      error) &&
+	       cabinet_options_prefix("--issue",
+				      cabinet_options_check_issues(self->issues, error),
+				      error) &&
+	       cabinet_options_prefix("--urgency",
+				      cabinet_options_check_urgency(self->urgency, error),
+				      error) &&
+	       CHECK("--fwupd-version",
+		     "fwupd version",
+		     self->fwupd_version,
+		     version,
+		     "one such as 2.0.20") &&
+	       CHECK("--release-version",
+		     "version",
+		     self->release_version,
+		     version,
+		     "one such as 1.5.16") &&
+	       CHECK("--base-uri",
+		     "base URI",
+		     self->base_uri,
+		     "^(https?|file)://[^\\s\\p{C}]+$",
+		     "one such as https://example.com/tdx/current") &&
+	       CHECK("--header-version",
+		     "header version",
+		     self->header_version,
+		     "^0x[12]00$",
+		     "0x200 or 0x100") &&
+	       cabinet_options_load_notes(self, error);
+#undef CHECK
 }
 
 void
@@ -198,6 +375,8 @@ cabinet_options_clear(CabinetOptions *self)
 	g_free(self->fwupd_version);
 	g_free(self->description);
 	g_strfreev(self->issues);
+	g_free(self->notes_fn);
+	g_clear_pointer(&self->notes, g_key_file_unref);
 	g_strfreev(self->quirks);
 	g_free(self->certificate_fn);
 	g_free(self->key_fn);
