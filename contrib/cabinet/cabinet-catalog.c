@@ -45,6 +45,7 @@ cabinet_catalog_new(void)
 					   g_free,
 					   (GDestroyNotify)g_ptr_array_unref);
 	self->releases = g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_release_free);
+	self->tcb_infos = g_ptr_array_new_with_free_func((GDestroyNotify)tdx_tcb_info_free);
 	self->skipped =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_skipped_free);
 	return self;
@@ -55,6 +56,7 @@ cabinet_catalog_free(CabinetCatalog *self)
 {
 	g_ptr_array_unref(self->releases);
 	g_ptr_array_unref(self->skipped);
+	g_ptr_array_unref(self->tcb_infos);
 	g_hash_table_unref(self->maps);
 	g_free(self);
 }
@@ -293,6 +295,42 @@ cabinet_catalog_check_duplicate(CabinetCatalog *self, const CabinetRelease *rele
 }
 
 static gboolean
+cabinet_catalog_load_tcb_infos(CabinetCatalog *self, const CabinetOptions *options, GError **error)
+{
+	guint last = options->tcb_chains != NULL ? g_strv_length(options->tcb_chains) - 1 : 0;
+
+	for (guint i = 0; options->tcb_infos != NULL && options->tcb_infos[i] != NULL; i++) {
+		TdxTcbInfo *tcb_info = tdx_tcb_info_load(options->tcb_infos[i],
+							 options->tcb_chains[MIN(i, last)],
+							 TDX_TCB_INFO_ROOT,
+							 options->tcb_expired,
+							 error);
+		if (tcb_info == NULL)
+			return FALSE;
+		g_ptr_array_add(self->tcb_infos, tcb_info);
+	}
+	return TRUE;
+}
+
+/* the newest set that knows it; the platforms of one set all say the same */
+static void
+cabinet_catalog_ensure_tcb_info(CabinetCatalog *self, CabinetRelease *release)
+{
+	for (guint i = 0; i < self->tcb_infos->len; i++) {
+		const TdxTcbInfo *tcb_info = g_ptr_array_index(self->tcb_infos, i);
+		if (tdx_tcb_info_find_level(tcb_info, release->svn) != NULL &&
+		    (release->tcb_info == NULL || tcb_info->set > release->tcb_info->set))
+			release->tcb_info = tcb_info;
+	}
+	if (release->tcb_info != NULL && release->tcb_info->stale)
+		g_ptr_array_add(release->warnings,
+				g_strdup_printf("what TDX module %s fixes is said by a TCB info of "
+						"%s, which has expired",
+						release->version,
+						release->tcb_info->date));
+}
+
+static gboolean
 cabinet_catalog_add_release(CabinetCatalog *self,
 			    const CabinetCatalogImage *image,
 			    GPtrArray *signers,
@@ -321,6 +359,7 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 	release = cabinet_release_load(image->filename, map, signers, options, error);
 	if (release == NULL || !cabinet_catalog_check_duplicate(self, release, error))
 		return FALSE;
+	cabinet_catalog_ensure_tcb_info(self, release);
 	g_ptr_array_add(self->releases, g_steal_pointer(&release));
 	return TRUE;
 }
@@ -397,7 +436,7 @@ cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **er
 	g_autoptr(CabinetCatalog) self = cabinet_catalog_new();
 
 	signers = cabinet_quirks_load_signers(options->quirks, error);
-	if (signers == NULL)
+	if (signers == NULL || !cabinet_catalog_load_tcb_infos(self, options, error))
 		return NULL;
 	images = cabinet_catalog_collect(self, sources, options, error);
 	if (images == NULL)

@@ -118,6 +118,21 @@ cabinet_metainfo_add_running_text(XbBuilderNode *description,
 	xb_builder_node_insert_text(description, "p", requires, NULL);
 }
 
+/* e.g. `; by Intel's TCB info, set 20 of 2026-08-13: UpToDate` */
+static gchar *
+cabinet_metainfo_get_tcb_text(const CabinetRelease *release)
+{
+	const TdxTcbLevel *level;
+
+	if (release->tcb_info == NULL)
+		return g_strdup("");
+	level = tdx_tcb_info_find_level(release->tcb_info, release->svn);
+	return g_strdup_printf("; by Intel's TCB info, set %" G_GUINT64_FORMAT " of %s: %s",
+			       release->tcb_info->set,
+			       release->tcb_info->date,
+			       level->status);
+}
+
 /* paragraphs only, as LVFS promotes nothing with a list */
 static void
 cabinet_metainfo_add_release_description(XbBuilderNode *parent,
@@ -129,6 +144,7 @@ cabinet_metainfo_add_release_description(XbBuilderNode *parent,
 	g_autofree gchar *mrseam = g_strdup_printf("MRSEAM: %s", release->mrseam);
 	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
 	g_autofree gchar *text = cabinet_options_get_description(options, release->version);
+	g_autofree gchar *tcb = cabinet_metainfo_get_tcb_text(release);
 	g_autofree gchar *values = NULL;
 	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
 
@@ -138,10 +154,11 @@ cabinet_metainfo_add_release_description(XbBuilderNode *parent,
 		xb_builder_node_insert_text(description, "p", CABINET_METAINFO_BOOT_TEXT, NULL);
 	else
 		cabinet_metainfo_add_running_text(description, release, options);
-	values = g_strdup_printf("Signed on %s for %s, security version (SVN): %s",
+	values = g_strdup_printf("Signed on %s for %s, security version (SVN): %s%s",
 				 release->date,
 				 cpu,
-				 svn);
+				 svn,
+				 tcb);
 	xb_builder_node_insert_text(description, "p", values, NULL);
 	xb_builder_node_insert_text(description, "p", mrseam, NULL);
 }
@@ -151,19 +168,41 @@ cabinet_metainfo_add_issues(XbBuilderNode *parent,
 			    const CabinetRelease *release,
 			    const CabinetOptions *options)
 {
-	g_auto(GStrv) values = cabinet_options_get_issues(options, release->version);
+	g_auto(GStrv) typed = cabinet_options_get_issues(options, release->version);
+	g_autoptr(GPtrArray) fixed = NULL;
 	g_autoptr(XbBuilderNode) issues = NULL;
 
-	if (values == NULL || values[0] == NULL)
-		return;
-	issues = xb_builder_node_insert(parent, "issues", NULL);
-	for (guint i = 0; values[i] != NULL; i++)
+	fixed = release->tcb_info != NULL ? tdx_tcb_info_get_fixed(release->tcb_info, release->svn)
+					  : g_ptr_array_new();
+	for (guint i = 0; typed != NULL && typed[i] != NULL; i++) {
+		if (!g_ptr_array_find_with_equal_func(fixed, typed[i], g_str_equal, NULL))
+			g_ptr_array_add(fixed, typed[i]);
+	}
+	if (fixed->len > 0)
+		issues = xb_builder_node_insert(parent, "issues", NULL);
+	for (guint i = 0; i < fixed->len; i++) {
+		const gchar *issue = g_ptr_array_index(fixed, i);
 		xb_builder_node_insert_text(issues,
 					    "issue",
-					    values[i],
+					    issue,
 					    "type",
-					    g_str_has_prefix(values[i], "CVE-") ? "cve" : "intel",
+					    g_str_has_prefix(issue, "CVE-") ? "cve" : "intel",
 					    NULL);
+	}
+}
+
+/* what mends a module that is out of date is critical */
+static gchar *
+cabinet_metainfo_get_urgency(const CabinetRelease *release, const CabinetOptions *options)
+{
+	gchar *urgency = cabinet_options_get_urgency(options, release->version);
+
+	if (urgency != NULL)
+		return urgency;
+	if (release->tcb_info != NULL &&
+	    tdx_tcb_info_mends_out_of_date(release->tcb_info, release->svn))
+		return g_strdup("critical");
+	return g_strdup("medium");
 }
 
 static void
@@ -236,14 +275,14 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 {
 	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
 	g_autofree gchar *size = g_strdup_printf("%zu", g_bytes_get_size(release->payload));
-	g_autofree gchar *urgency = cabinet_options_get_urgency(options, release->version);
+	g_autofree gchar *urgency = cabinet_metainfo_get_urgency(release, options);
 	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
 	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
 							     "release",
 							     "version",
 							     release->version,
 							     "urgency",
-							     urgency != NULL ? urgency : "medium",
+							     urgency,
 							     NULL);
 	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, release->payload_sha256);
 	if (target->boot)

@@ -50,6 +50,17 @@ cabinet_options_add_release(CabinetOptions *self, GOptionContext *context)
 		   "Security issue that a single image fixes; can be repeated",
 		   "CVE"),
 	    OPTION("notes", FILENAME, notes_fn, "The same for each of several images", "FILE"),
+	    OPTION("tcb-info",
+		   FILENAME_ARRAY,
+		   tcb_infos,
+		   "Intel's TCB info, which says what a release fixes; can be repeated",
+		   "FILE"),
+	    OPTION("tcb-chain",
+		   FILENAME_ARRAY,
+		   tcb_chains,
+		   "Certificates that came with it, PEM; one for all, or one for each",
+		   "FILE"),
+	    OPTION("tcb-expired", NONE, tcb_expired, "Take a TCB info that has expired", NULL),
 	    OPTION("fwupd-version",
 		   STRING,
 		   fwupd_version,
@@ -307,6 +318,24 @@ cabinet_options_check_key(const CabinetOptions *self, GError **error)
 }
 
 static gboolean
+cabinet_options_check_tcb(const CabinetOptions *self, GError **error)
+{
+	guint n_infos = self->tcb_infos != NULL ? g_strv_length(self->tcb_infos) : 0;
+	guint n_chains = self->tcb_chains != NULL ? g_strv_length(self->tcb_chains) : 0;
+
+	if (n_chains == n_infos || (n_chains == 1 && n_infos > 0))
+		return TRUE;
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_DATA,
+		    "--tcb-chain is given %u times, expected once, or as often as the %u of "
+		    "--tcb-info",
+		    n_chains,
+		    n_infos);
+	return FALSE;
+}
+
+static gboolean
 cabinet_options_prefix(const gchar *option, gboolean ret, GError **error)
 {
 	if (!ret)
@@ -331,7 +360,7 @@ cabinet_options_check(CabinetOptions *self, GError **error)
 	cabinet_options_prefix(option,                                                             \
 			       cabinet_options_check_text(what, value, pattern, expected, error),  \
 			       error)
-	return cabinet_options_check_key(self, error) &&
+	return cabinet_options_check_key(self, error) && cabinet_options_check_tcb(self, error) &&
 	       cabinet_options_prefix("--description",
 				      cabinet_options_check_description(self->description, error),
 				      error) &&
@@ -375,6 +404,8 @@ cabinet_options_clear(CabinetOptions *self)
 	g_free(self->fwupd_version);
 	g_free(self->description);
 	g_strfreev(self->issues);
+	g_strfreev(self->tcb_infos);
+	g_strfreev(self->tcb_chains);
 	g_free(self->notes_fn);
 	g_clear_pointer(&self->notes, g_key_file_unref);
 	g_strfreev(self->quirks);

@@ -21,8 +21,11 @@ struct CabinetOptions {
 	gchar *description;	       /* (nullable): what is new */
 	gchar **issues;		       /* (nullable): what is fixed */
 	gchar *notes_fn;	       /* (nullable): the same for each of several images */
-	GKeyFile *notes;	       /* has what is in that file */
-	gchar **quirks;		       /* (nullable): instead of the installed ones */
+	gchar **tcb_infos;	       /* (nullable) */
+	gchar **tcb_chains;	       /* (nullable): of each of these, or one of all */
+	gboolean tcb_expired;
+	GKeyFile *notes; /* has what is in that file */
+	gchar **quirks;	 /* (nullable): instead of the installed ones */
 	gchar *certificate_fn;
 	gchar *key_fn;
 	gchar *output;

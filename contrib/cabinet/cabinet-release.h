@@ -8,6 +8,7 @@
 
 #include "cabinet-map.h"
 #include "cabinet-options.h"
+#include "tdx-tcb-info.h"
 
 /* one of the devices that an image is for */
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
 	gchar *series;	/* e.g. `1.5` */
 	gchar *source;	/* file that the image came from */
 	const CabinetMapRelease *map;
+	const TdxTcbInfo *tcb_info; /* (nullable): what it fixes, if that is known */
 	FuTdxSigstructFirmware *sigstruct;
 	GBytes *payload; /* as delivered, unless another header is wanted */
 	gchar *payload_sha256;
