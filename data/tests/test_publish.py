@@ -449,6 +449,62 @@ class TextTest(PublishCase):
                 self.refused(reason, "--notes", self.notes(text))
 
 
+class TcbInfoTest(PublishCase):
+    """What a release fixes, by a TCB info of Intel's that is at hand (and has expired)."""
+
+    FOLDER = SOURCE.parent / "shared/tcb"
+    INFO = FOLDER / "tcbinfo-tdx-B0C06F000000-set20.json"
+    CHAIN = FOLDER / "tcb-signing-chain.pem"
+
+    def setUp(self) -> None:
+        super().setUp()
+        if not self.INFO.exists():
+            self.skipTest("no TCB info of Intel's")
+        for version in ["1.5.01", "1.5.08", "1.5.16"]:
+            self.publisher.image(version)
+        self.publisher.map(*[release(version=v) for v in ["1.5.01", "1.5.08", "1.5.16"]])
+
+    def release(self, version: str) -> ElementTree.Element:
+        return self.publisher.metainfo(version).find("releases/release")
+
+    def issues(self, version: str) -> List[str]:
+        nodes = self.release(version).findall("issues/issue")
+        return sorted(f"{node.get('type')} {node.text}" for node in nodes)
+
+    def test_issues(self) -> None:
+        notes = self.publisher.output.with_name("notes.ini")
+        notes.write_text("[1.5.08]\nIssues=CVE-2025-12345;INTEL-SA-01036\nUrgency=low\n")
+        options = ["--tcb-info", self.INFO, "--tcb-chain", self.CHAIN, "--tcb-expired"]
+        done = self.publisher(*options, "--notes", notes)
+        self.assertIn("a TCB info of 2026-08-13, which has expired", done.stderr)
+        old = ["intel INTEL-SA-01036", "intel INTEL-SA-01099"]
+        new = [f"intel INTEL-SA-{number}" for number in ["01192", "01245", "01312"]]
+        self.assertEqual(self.issues("1.5.01"), [])
+        self.assertEqual(self.issues("1.5.08"), ["cve CVE-2025-12345", *old])
+        self.assertEqual(self.issues("1.5.16"), [*old, *new])
+        urgencies = [self.release(v).get("urgency") for v in ["1.5.01", "1.5.08", "1.5.16"]]
+        self.assertEqual(urgencies, ["medium", "low", "critical"])
+        for version, status in {"1.5.08": "OutOfDate", "1.5.16": "UpToDate"}.items():
+            texts = [node.text for node in self.release(version).findall("description/p")]
+            self.assertIn(f"set 20 of 2026-08-13: {status}", " ".join(texts))
+            self.assertEqual(self.problems(version), [])
+
+    def test_nothing_guessed(self) -> None:
+        self.publisher()
+        self.assertEqual(self.issues("1.5.16"), [])
+        self.assertEqual(self.release("1.5.16").get("urgency"), "medium")
+
+    def test_refused(self) -> None:
+        self.refused("it expired on 2026-09-12", "--tcb-info", self.INFO, "--tcb-chain", self.CHAIN)
+        self.refused("expected once, or as often as the 1", "--tcb-info", self.INFO)
+        self.refused("expected once, or as often as the 0", "--tcb-chain", self.CHAIN)
+        changed = self.publisher.output.with_name("changed.json")
+        changed.write_text(self.INFO.read_text().replace("OutOfDate", "UpToDate"))
+        options = ["--tcb-chain", self.CHAIN, "--tcb-expired"]
+        self.refused("its signature is not", "--tcb-info", changed, *options)
+        self.refused("regular file", "--tcb-info", self.FOLDER, *options)
+
+
 class ReasonTest(PublishCase):
     """`fwupdmgr get-details` says why a host is not offered a release."""
 
