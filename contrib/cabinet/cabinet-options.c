@@ -164,7 +164,7 @@ cabinet_options_check_description(const gchar *value, GError **error)
 	    {"(?i)CVE[-_]|CVE20[12]|(LEN|DSA|INTEL[-_][ST]A)[-_]", "issues given apart from it"},
 	    {"(?i)FIXME|REMOVE[-_]ME|\\.BLD|changes\\.new", "no notes of a draft"},
 	    {"^\\[.*\\]$|^\\(.*\\)$", "no brackets around it"},
-	    {"^[-*] |^\\p{Nd}{1,2}\\.", "no beginning like that of an item in a list"},
+	    {"^[-*] |^\\p{N}{1,2}\\.", "no beginning like that of an item in a list"},
 	    {"^\\P{Ll}*$", "not only capitals"},
 	    {"</?(p|ul|ol|li)>", "no markup"},
 	    {"tdx_module_\\S+\\.blob", "no names of files"},

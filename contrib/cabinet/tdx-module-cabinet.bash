@@ -18,16 +18,20 @@ _tdx_module_cabinet()
         mapfile -t COMPREPLY < <(compgen -W '0x200 0x100' -- "$cur")
         return
         ;;
-    --map)
+    --map | --tcb-info)
         _filedir json
         return
         ;;
-    --certificate | --key)
+    --certificate | --key | --tcb-chain)
         _filedir '@(pem|crt|key)'
         return
         ;;
     --quirks)
         _filedir quirk
+        return
+        ;;
+    --notes)
+        _filedir
         return
         ;;
     --output)
