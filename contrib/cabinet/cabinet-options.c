@@ -78,6 +78,22 @@ cabinet_options_add_output(CabinetOptions *self, GOptionContext *context)
 		   base_uri,
 		   "mirror: where hosts see DIR/current, e.g. https://example.com/tdx/current",
 		   "URI"),
+	    OPTION("keep",
+		   INT,
+		   keep_days,
+		   "mirror: days for which hosts that have not refreshed can still update (7)",
+		   "DAYS"),
+	    OPTION("phased-update",
+		   INT,
+		   phased_update,
+		   "mirror: offer releases to one of N hosts only, 2 to 1024",
+		   "N"),
+	    OPTION("remote-settings",
+		   FILENAME,
+		   remote_fn,
+		   "mirror: file with ReportURI, Username, Password or NoPhasedUpdates for "
+		   "tdx-module.conf",
+		   "FILE"),
 	    OPTION("json", NONE, json, "Print the result as JSON", NULL),
 	    OPTION("version", NONE, version, "Print the version of this program", NULL),
 	    {NULL},
@@ -162,6 +178,22 @@ cabinet_options_check(CabinetOptions *self, GError **error)
 						error))
 			return FALSE;
 	}
+	if (self->keep_days < 0 || self->keep_days > 3650) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "--keep is %d, expected 0 to 3650 days",
+			    self->keep_days);
+		return FALSE;
+	}
+	if (self->phased_update != 0 && (self->phased_update < 2 || self->phased_update > 1024)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "--phased-update is %d, expected 2 to 1024",
+			    self->phased_update);
+		return FALSE;
+	}
 	if ((self->certificate_fn == NULL) != (self->key_fn == NULL)) {
 		g_set_error_literal(error,
 				    FWUPD_ERROR,
@@ -202,4 +234,5 @@ cabinet_options_clear(CabinetOptions *self)
 	g_free(self->key_fn);
 	g_free(self->output);
 	g_free(self->base_uri);
+	g_free(self->remote_fn);
 }

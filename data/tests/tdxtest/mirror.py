@@ -160,6 +160,7 @@ class Mirror:
         self.key = key
         self.base_uri = base_uri
         self.checkout = Checkout(folder / "checkout")
+        self.options: List[str] = []
         self.quirks = folder / "signer.quirk"
         write_quirk(self.quirks, signer_of())
 
@@ -170,7 +171,7 @@ class Mirror:
         command += ["--quirks", self.quirks]
         if self.base_uri is not None:
             command += ["--base-uri", f"{self.base_uri}/current"]
-        return [str(arg) for arg in [*command, self.folder, self.checkout.folder]]
+        return [str(arg) for arg in [*command, *self.options, self.folder, self.checkout.folder]]
 
     def update(self) -> Path:
         """Runs the tool and gives the folder that is then served."""
@@ -192,8 +193,13 @@ class Mirror:
         return found
 
     def cabinet(self, version: str) -> Path:
-        (found,) = self.current.glob(f"tdx-module-{version}-*.cab")
-        return found
+        """The one that hosts are offered; those of earlier editions may be beside it."""
+        found = list(self.current.glob(f"tdx-module-{version}-*.cab"))
+        if len(found) > 1:
+            offered = find_cabinets(self.current)
+            found = [path for path in found if path.name in offered]
+        (cabinet,) = found
+        return cabinet
 
 
 def digest(kind: str, path: Path) -> str:
