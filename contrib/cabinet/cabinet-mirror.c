@@ -505,7 +505,8 @@ cabinet_mirror_carry(CabinetMirror *self, gint edition, const gchar *name, GErro
 	g_autoptr(GBytes) blob = NULL;
 
 	if (fstatat(edition, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-	    linkat(edition, name, self->output->fd, name, 0) == 0 || errno == EEXIST)
+	    faccessat(self->output->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    linkat(edition, name, self->output->fd, name, 0) == 0)
 		return TRUE;
 	blob = cabinet_file_read(edition, name, O_NOFOLLOW, CABINET_MIRROR_SIZE_MAX, NULL, error);
 	return blob != NULL && cabinet_output_write(self->output, name, blob, error);

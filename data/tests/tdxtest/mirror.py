@@ -42,10 +42,18 @@ class Key:
     private: Path
 
 
-def make_key(folder: Path, name: str, usage: str = "digitalSignature") -> Key:
+KINDS = {
+    "rsa": ["-newkey", "rsa:3072"],
+    "ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+}
+
+
+def make_key(
+    folder: Path, name: str, usage: str = "digitalSignature", kind: str = "rsa"
+) -> Key:
     """Makes a key with the one command that the documentation gives."""
     key = Key(folder / f"{name}.pem", folder / f"{name}.key")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "3650"]
+    command = ["openssl", "req", "-x509", *KINDS[kind], "-nodes", "-days", "3650"]
     command += ["-subj", f"/CN={name}", "-keyout", key.private, "-out", key.certificate]
     if usage:
         command += ["-addext", f"keyUsage={usage}"]
