@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "cabinet-catalog.h"
 #include "cabinet-quirks.h"
 
@@ -125,23 +127,27 @@ cabinet_catalog_ensure_map(CabinetCatalog *self, const gchar *filename, GError *
 	return map;
 }
 
-static gboolean
-cabinet_catalog_has_image(GPtrArray *images, const gchar *version)
+static gint
+cabinet_catalog_image_compare(gconstpointer a, gconstpointer b)
 {
-	for (guint i = 0; i < images->len; i++) {
-		CabinetCatalogImage *image = g_ptr_array_index(images, i);
-		if (fu_version_compare(image->version, version, FWUPD_VERSION_FORMAT_TRIPLET) == 0)
-			return TRUE;
-	}
-	return FALSE;
+	const CabinetCatalogImage *image_a = *(CabinetCatalogImage *const *)a;
+	const CabinetCatalogImage *image_b = *(CabinetCatalogImage *const *)b;
+	return fu_version_compare(image_a->version, image_b->version, FWUPD_VERSION_FORMAT_TRIPLET);
 }
 
 static void
 cabinet_catalog_skip_without_image(CabinetCatalog *self, GPtrArray *map, GPtrArray *images)
 {
+	g_ptr_array_sort(images, cabinet_catalog_image_compare);
 	for (guint i = 0; i < map->len; i++) {
 		CabinetMapRelease *release = g_ptr_array_index(map, i);
-		if (!cabinet_catalog_has_image(images, release->version))
+		const CabinetCatalogImage key = {.version = release->version};
+		const CabinetCatalogImage *key_ptr = &key;
+		if (bsearch(&key_ptr,
+			    images->pdata,
+			    images->len,
+			    sizeof(gpointer),
+			    cabinet_catalog_image_compare) == NULL)
 			cabinet_catalog_skip(self,
 					     release->version,
 					     "the map has it but there is no image");
@@ -273,14 +279,14 @@ cabinet_catalog_get_skip_reason(const CabinetMapRelease *map, gboolean strict)
 	return NULL;
 }
 
+/* they are sorted */
 static gboolean
-cabinet_catalog_check_duplicate(CabinetCatalog *self, const CabinetRelease *release, GError **error)
+cabinet_catalog_check_duplicates(CabinetCatalog *self, GError **error)
 {
-	for (guint i = 0; i < self->releases->len; i++) {
-		CabinetRelease *other = g_ptr_array_index(self->releases, i);
-		if (fu_version_compare(other->version,
-				       release->version,
-				       FWUPD_VERSION_FORMAT_TRIPLET) != 0)
+	for (guint i = 1; i < self->releases->len; i++) {
+		CabinetRelease *other = g_ptr_array_index(self->releases, i - 1);
+		CabinetRelease *release = g_ptr_array_index(self->releases, i);
+		if (cabinet_release_compare(&other, &release) != 0)
 			continue;
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -357,7 +363,7 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 		return TRUE;
 	}
 	release = cabinet_release_load(image->filename, map, signers, options, error);
-	if (release == NULL || !cabinet_catalog_check_duplicate(self, release, error))
+	if (release == NULL)
 		return FALSE;
 	cabinet_catalog_ensure_tcb_info(self, release);
 	g_ptr_array_add(self->releases, g_steal_pointer(&release));
@@ -448,6 +454,8 @@ cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **er
 			return NULL;
 	}
 	g_ptr_array_sort(self->releases, cabinet_release_compare);
+	if (!cabinet_catalog_check_duplicates(self, error))
+		return NULL;
 	g_ptr_array_sort(self->skipped, cabinet_catalog_skipped_compare);
 	if (!cabinet_catalog_check_svns(self, error) ||
 	    !cabinet_catalog_check_notes(self, options, error))

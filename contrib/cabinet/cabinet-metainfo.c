@@ -241,46 +241,21 @@ cabinet_metainfo_add_device_checksum(XbBuilderNode *bn, const CabinetRelease *re
 }
 
 static void
-cabinet_metainfo_add_container(XbBuilderNode *bn,
-			       const CabinetRelease *release,
-			       const CabinetMetainfoContainer *container)
-{
-	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", release->date);
-	g_autofree gchar *size = g_strdup_printf("%zu", container->size);
-	g_autofree gchar *timestamp = NULL;
-	g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(iso8601, NULL);
-
-	timestamp = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(dt));
-	xb_builder_node_set_attr(bn, "timestamp", timestamp);
-	xb_builder_node_insert_text(bn, "location", container->filename, NULL);
-	cabinet_metainfo_add_checksum(bn,
-				      "sha1",
-				      "container",
-				      container->filename,
-				      container->sha1);
-	cabinet_metainfo_add_checksum(bn,
-				      "sha256",
-				      "container",
-				      container->filename,
-				      container->sha256);
-	xb_builder_node_insert_text(bn, "size", size, "type", "download", NULL);
-}
-
-static void
 cabinet_metainfo_add_release(XbBuilderNode *component,
 			     const CabinetRelease *release,
 			     const CabinetTarget *target,
-			     const CabinetOptions *options,
-			     const CabinetMetainfoContainer *container)
+			     const CabinetOptions *options)
 {
 	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
-	g_autofree gchar *size = g_strdup_printf("%zu", g_bytes_get_size(release->payload));
+	g_autofree gchar *size = g_strdup_printf("%zu", release->payload_size);
 	g_autofree gchar *urgency = cabinet_metainfo_get_urgency(release, options);
 	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
 	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
 							     "release",
 							     "version",
 							     release->version,
+							     "date",
+							     release->date,
 							     "urgency",
 							     urgency,
 							     NULL);
@@ -291,10 +266,6 @@ cabinet_metainfo_add_release(XbBuilderNode *component,
 	xb_builder_node_insert_text(bn, "url", CABINET_METAINFO_DETAILS, "type", "details", NULL);
 	cabinet_metainfo_add_release_description(bn, release, target, options);
 	cabinet_metainfo_add_issues(bn, release, options);
-	if (container != NULL)
-		cabinet_metainfo_add_container(bn, release, container);
-	else
-		xb_builder_node_set_attr(bn, "date", release->date);
 }
 
 static void
@@ -346,12 +317,11 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 	xb_builder_node_insert_text(categories, "category", "X-Device", NULL);
 }
 
-/* what is in a cabinet beside the image, for one of the devices; with @container, for a remote */
+/* what is in a cabinet beside the image, for one of the devices */
 XbBuilderNode *
 cabinet_metainfo_build(const CabinetRelease *release,
 		       const CabinetTarget *target,
 		       const CabinetOptions *options,
-		       const CabinetMetainfoContainer *container,
 		       GError **error)
 {
 	g_autoptr(XbBuilderNode) component = xb_builder_node_new("component");
@@ -364,6 +334,43 @@ cabinet_metainfo_build(const CabinetRelease *release,
 	if (!cabinet_requires_build(requires, release, target, options, error))
 		return NULL;
 	cabinet_metainfo_add_custom(component, target);
-	cabinet_metainfo_add_release(component, release, target, options, container);
+	cabinet_metainfo_add_release(component, release, target, options);
 	return g_steal_pointer(&component);
+}
+
+/* makes of a component what a remote has of it */
+void
+cabinet_metainfo_add_container(XbBuilderNode *component,
+			       const CabinetRelease *release,
+			       const CabinetOptions *options,
+			       const CabinetMetainfoContainer *container)
+{
+	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", release->date);
+	g_autofree gchar *size = g_strdup_printf("%zu", container->size);
+	g_autofree gchar *timestamp = NULL;
+	g_autoptr(XbBuilderNode) releases = xb_builder_node_get_child(component, "releases", NULL);
+	g_autoptr(XbBuilderNode) bn = xb_builder_node_get_child(releases, "release", NULL);
+	g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(iso8601, NULL);
+
+	timestamp = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(dt));
+	xb_builder_node_remove_attr(bn, "date");
+	xb_builder_node_set_attr(bn, "timestamp", timestamp);
+	xb_builder_node_insert_text(bn, "location", container->filename, NULL);
+	cabinet_metainfo_add_checksum(bn,
+				      "sha1",
+				      "container",
+				      container->filename,
+				      container->sha1);
+	cabinet_metainfo_add_checksum(bn,
+				      "sha256",
+				      "container",
+				      container->filename,
+				      container->sha256);
+	xb_builder_node_insert_text(bn, "size", size, "type", "download", NULL);
+	if (options->phased_update > 0) {
+		g_autofree gchar *phased = g_strdup_printf("%d", options->phased_update);
+		g_autoptr(XbBuilderNode) requires =
+		    xb_builder_node_get_child(component, "requires", NULL);
+		xb_builder_node_insert_text(requires, "phased_update", phased, NULL);
+	}
 }

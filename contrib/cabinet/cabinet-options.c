@@ -12,6 +12,8 @@
 #define CABINET_OPTIONS_ISSUES	    "Issues"
 #define CABINET_OPTIONS_URGENCY	    "Urgency"
 
+#define VERSION "^[0-9]+\\.[0-9]+\\.[0-9]+$"
+
 #define OPTION(name, kind, field, text, value)                                                     \
 	{                                                                                          \
 		name, 0, 0, G_OPTION_ARG_##kind, &self->field, text, value                         \
@@ -98,6 +100,22 @@ cabinet_options_add_output(CabinetOptions *self, GOptionContext *context)
 		   base_uri,
 		   "mirror: where hosts see DIR/current, e.g. https://example.com/tdx/current",
 		   "URI"),
+	    OPTION("keep",
+		   INT,
+		   keep_days,
+		   "mirror: days for which hosts that have not refreshed can still update (7)",
+		   "DAYS"),
+	    OPTION("phased-update",
+		   INT,
+		   phased_update,
+		   "mirror: offer releases to one of N hosts only, 2 to 1024",
+		   "N"),
+	    OPTION("remote-settings",
+		   FILENAME,
+		   remote_fn,
+		   "mirror: file with ReportURI, Username, Password or NoPhasedUpdates for "
+		   "tdx-module.conf",
+		   "FILE"),
 	    OPTION("json", NONE, json, "Print the result as JSON", NULL),
 	    OPTION("version", NONE, version, "Print the version of this program", NULL),
 	    {NULL},
@@ -336,62 +354,93 @@ cabinet_options_check_tcb(const CabinetOptions *self, GError **error)
 }
 
 static gboolean
-cabinet_options_prefix(const gchar *option, gboolean ret, GError **error)
+cabinet_options_check_numbers(const CabinetOptions *self, GError **error)
 {
-	if (!ret)
-		g_prefix_error(error, "%s: ", option);
-	return ret;
+	if (self->keep_days < 0 || self->keep_days > 3650) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "--keep is %d, expected 0 to 3650 days",
+			    self->keep_days);
+		return FALSE;
+	}
+	if (self->phased_update != 0 && (self->phased_update < 2 || self->phased_update > 1024)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "--phased-update is %d, expected 2 to 1024",
+			    self->phased_update);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+cabinet_options_check_typed(const CabinetOptions *self, GError **error)
+{
+	const struct {
+		const gchar *option;
+		const gchar *what;
+		const gchar *value;
+		const gchar *pattern;
+		const gchar *expected;
+	} checks[] = {
+	    {"--fwupd-version",
+	     "fwupd version",
+	     self->fwupd_version,
+	     VERSION,
+	     "one such as 2.0.20"},
+	    {"--release-version", "version", self->release_version, VERSION, "one such as 1.5.16"},
+	    {"--header-version",
+	     "header version",
+	     self->header_version,
+	     "^0x[12]00$",
+	     "0x200 or 0x100"},
+	    {"--base-uri",
+	     "base URI",
+	     self->base_uri,
+	     "^(https?|file)://[^\\s\\p{C}]+$",
+	     "one such as https://example.com/tdx/current"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
+		if (!cabinet_options_check_text(checks[i].what,
+						checks[i].value,
+						checks[i].pattern,
+						checks[i].expected,
+						error)) {
+			g_prefix_error(error, "%s: ", checks[i].option);
+			return FALSE;
+		}
+	}
+	if (!cabinet_options_check_description(self->description, error)) {
+		g_prefix_error_literal(error, "--description: ");
+		return FALSE;
+	}
+	if (!cabinet_options_check_issues(self->issues, error)) {
+		g_prefix_error_literal(error, "--issue: ");
+		return FALSE;
+	}
+	if (!cabinet_options_check_urgency(self->urgency, error)) {
+		g_prefix_error_literal(error, "--urgency: ");
+		return FALSE;
+	}
+	return TRUE;
 }
 
 /* what LVFS, fwupd or this program would not take */
 gboolean
 cabinet_options_check(CabinetOptions *self, GError **error)
 {
-	const gchar *version = "^[0-9]+\\.[0-9]+\\.[0-9]+$";
-
 	cabinet_options_set_default(&self->fwupd_version, "2.0.20");
 	cabinet_options_set_default(&self->output, ".");
 	while (self->base_uri != NULL && g_str_has_suffix(self->base_uri, "/"))
 		self->base_uri[strlen(self->base_uri) - 1] = '\0';
 	if (self->header_version != NULL)
 		self->blob_version = g_ascii_strtoull(self->header_version, NULL, 0);
-
-#define CHECK(option, what, value, pattern, expected)                                              \
-	cabinet_options_prefix(option,                                                             \
-			       cabinet_options_check_text(what, value, pattern, expected, error),  \
-			       error)
 	return cabinet_options_check_key(self, error) && cabinet_options_check_tcb(self, error) &&
-	       cabinet_options_prefix("--description",
-				      cabinet_options_check_description(self->description, error),
-				      error) &&
-	       cabinet_options_prefix("--issue",
-				      cabinet_options_check_issues(self->issues, error),
-				      error) &&
-	       cabinet_options_prefix("--urgency",
-				      cabinet_options_check_urgency(self->urgency, error),
-				      error) &&
-	       CHECK("--fwupd-version",
-		     "fwupd version",
-		     self->fwupd_version,
-		     version,
-		     "one such as 2.0.20") &&
-	       CHECK("--release-version",
-		     "version",
-		     self->release_version,
-		     version,
-		     "one such as 1.5.16") &&
-	       CHECK("--base-uri",
-		     "base URI",
-		     self->base_uri,
-		     "^(https?|file)://[^\\s\\p{C}]+$",
-		     "one such as https://example.com/tdx/current") &&
-	       CHECK("--header-version",
-		     "header version",
-		     self->header_version,
-		     "^0x[12]00$",
-		     "0x200 or 0x100") &&
-	       cabinet_options_load_notes(self, error);
-#undef CHECK
+	       cabinet_options_check_numbers(self, error) &&
+	       cabinet_options_check_typed(self, error) && cabinet_options_load_notes(self, error);
 }
 
 void
@@ -413,4 +462,5 @@ cabinet_options_clear(CabinetOptions *self)
 	g_free(self->key_fn);
 	g_free(self->output);
 	g_free(self->base_uri);
+	g_free(self->remote_fn);
 }

@@ -29,7 +29,10 @@ struct CabinetOptions {
 	gchar *certificate_fn;
 	gchar *key_fn;
 	gchar *output;
-	gchar *base_uri; /* (nullable): where clients see a mirror, if not in the file system */
+	gchar *base_uri;    /* (nullable): where clients see a mirror, if not in the file system */
+	gchar *remote_fn;   /* (nullable): more settings for the hosts of a mirror */
+	gint keep_days;	    /* for how long a mirror serves earlier editions */
+	gint phased_update; /* offered to one of that many hosts; 0 for all */
 	gboolean json;
 	gboolean version;
 	void (*progress)(const CabinetOptions *self, guint done, guint total, const gchar *name);

@@ -24,8 +24,8 @@ typedef struct {
 	const CabinetMapRelease *map;
 	const TdxTcbInfo *tcb_info; /* (nullable): what it fixes, if that is known */
 	FuTdxSigstructFirmware *sigstruct;
-	GBytes *payload; /* as delivered, unless another header is wanted */
-	gchar *payload_sha256;
+	gchar *payload_sha256; /* as delivered, unless another header is wanted */
+	gsize payload_size;    /* bytes */
 	guint16 svn;
 	gchar *date;   /* when it was signed, e.g. `2025-02-19` */
 	gchar *mrseam; /* 96 hexadecimal digits */
@@ -42,6 +42,10 @@ cabinet_release_load(const gchar *filename,
 		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
 void
 cabinet_release_free(CabinetRelease *self);
+GBytes *
+cabinet_release_read_payload(const CabinetRelease *self,
+			     const CabinetOptions *options,
+			     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gchar *
 cabinet_release_get_svn_str(const CabinetRelease *self) G_GNUC_NON_NULL(1);
 gint
