@@ -268,17 +268,6 @@ cabinet_catalog_collect(CabinetCatalog *self,
 	return g_steal_pointer(&images);
 }
 
-/* returns the reason if a release is not published although nothing is wrong with it */
-static const gchar *
-cabinet_catalog_get_skip_reason(const CabinetMapRelease *map, gboolean strict)
-{
-	if (map == NULL)
-		return "the map does not have it, so nothing is known about compatibility";
-	if (strict && map->strict_from->len == 0)
-		return "the map has no version that it is strictly compatible with";
-	return NULL;
-}
-
 /* they are sorted */
 static gboolean
 cabinet_catalog_check_duplicates(CabinetCatalog *self, GError **error)
@@ -343,7 +332,6 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 			    const CabinetOptions *options,
 			    GError **error)
 {
-	const gchar *reason;
 	const CabinetMapRelease *map = cabinet_map_find(image->map, image->version);
 	g_autoptr(CabinetRelease) release = NULL;
 
@@ -357,11 +345,18 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 		    map->version);
 		return FALSE;
 	}
-	reason = cabinet_catalog_get_skip_reason(map, options->strict);
-	if (reason != NULL) {
-		cabinet_catalog_skip(self, image->version, reason);
+	if (map == NULL) {
+		cabinet_catalog_skip(
+		    self,
+		    image->version,
+		    "the map does not have it, so nothing is known about compatibility");
 		return TRUE;
 	}
+	if (options->strict && map->strict_from->len == 0)
+		cabinet_catalog_skip(self,
+				     image->version,
+				     "the map has no version that it is strictly compatible with, "
+				     "for all but the next boot");
 	release = cabinet_release_load(image->filename, map, signers, options, error);
 	if (release == NULL)
 		return FALSE;

@@ -208,7 +208,8 @@ cabinet_release_parse(CabinetRelease *self,
 	    !cabinet_release_ensure_date(self, error) ||
 	    !cabinet_release_ensure_module_sha256(self, firmware, error))
 		return FALSE;
-	cabinet_release_ensure_targets(self, FALSE);
+	if (!options->strict || self->map->strict_from->len > 0)
+		cabinet_release_ensure_targets(self, FALSE);
 	cabinet_release_ensure_targets(self, TRUE);
 	return cabinet_release_ensure_payload(self,
 					      FU_TDX_BLOB_FIRMWARE(firmware),

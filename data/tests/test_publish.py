@@ -751,7 +751,11 @@ class ReportTest(PublishCase):
             release(), release(version="1.5.08", strict_compat_versions=[]), release(version="1.5.20")
         )
         done = self.publisher.json("--strict")
-        self.assertEqual([entry["Version"] for entry in done["Releases"]], ["1.5.16"])
+        self.assertEqual([entry["Version"] for entry in done["Releases"]], ["1.5.16", "1.5.08"])
+        names = sorted(path.name for path in self.publisher.unpack("1.5.08").glob("*.xml"))
+        self.assertEqual(
+            names, [f"tdx-module-1.5.08-{fms}-boot.metainfo.xml" for fms in ["806F0", "C06F0"]]
+        )
         reasons = {entry["Version"]: entry["Reason"] for entry in done["Skipped"]}
         self.assertEqual(set(reasons), {"1.5.08", "1.5.13", "1.5.20"})
         self.assertIn("strictly compatible", reasons["1.5.08"])
