@@ -10,8 +10,9 @@
 
 #include "cabinet-metadata.h"
 
-#define CABINET_METADATA_ZSTD_LEVEL 9
-#define CABINET_METADATA_CHUNK	    0x10000 /* bytes */
+#define CABINET_METADATA_ZSTD_LEVEL  9
+#define CABINET_METADATA_ZSTD_WINDOW 18	     /* 256 KiB, as the text of some releases */
+#define CABINET_METADATA_CHUNK	     0x10000 /* bytes */
 
 struct CabinetMetadata {
 	ZSTD_CCtx *context;
@@ -86,50 +87,72 @@ cabinet_metadata_finish(CabinetMetadata *self)
 	return g_bytes_new(self->buf->data, self->buf->len);
 }
 
-static gchar *
-cabinet_metadata_decompress(GBytes *blob)
-{
-	guint8 chunk[CABINET_METADATA_CHUNK];
-	ZSTD_DCtx *context = ZSTD_createDCtx();
-	ZSTD_inBuffer in = {.src = g_bytes_get_data(blob, NULL), .size = g_bytes_get_size(blob)};
-	gsize rc = 1;
-	GString *str = g_string_new(NULL);
+typedef struct {
+	GHashTable *cabinets;
+	gchar *filename; /* (nullable): that the next text is about */
+} CabinetMetadataReader;
 
-	while (rc > 0 && !ZSTD_isError(rc)) {
-		ZSTD_outBuffer out = {.dst = chunk, .size = sizeof(chunk)};
-		rc = ZSTD_decompressStream(context, &out, &in);
-		g_string_append_len(str, (const gchar *)chunk, out.pos);
-		if (in.pos == in.size && out.pos < sizeof(chunk))
-			break;
+static void
+cabinet_metadata_start_element(GMarkupParseContext *context,
+			       const gchar *element,
+			       const gchar **names,
+			       const gchar **values,
+			       gpointer user_data,
+			       GError **error)
+{
+	CabinetMetadataReader *reader = user_data;
+	const gchar *filename = NULL;
+	guint matches = 0;
+
+	for (guint i = 0; names[i] != NULL; i++) {
+		if (g_strcmp0(names[i], "filename") == 0)
+			filename = values[i];
+		matches += g_strcmp0(values[i], "container") == 0;
+		matches += g_strcmp0(values[i], "sha256") == 0;
 	}
-	ZSTD_freeDCtx(context);
-	return g_string_free(str, FALSE);
+	g_clear_pointer(&reader->filename, g_free);
+	if (g_strcmp0(element, "checksum") == 0 && matches == 2)
+		reader->filename = g_strdup(filename);
+}
+
+static void
+cabinet_metadata_text(GMarkupParseContext *context,
+		      const gchar *text,
+		      gsize textsz,
+		      gpointer user_data,
+		      GError **error)
+{
+	CabinetMetadataReader *reader = user_data;
+
+	if (reader->filename != NULL)
+		g_hash_table_insert(reader->cabinets,
+				    g_steal_pointer(&reader->filename),
+				    g_strndup(text, textsz));
 }
 
 /* (element-type utf8 utf8): the SHA-256 of each cabinet, from metadata that has been verified */
 GHashTable *
 cabinet_metadata_read_cabinets(GBytes *blob)
 {
-	g_autofree gchar *xml = cabinet_metadata_decompress(blob);
-	g_autoptr(GHashTable) cabinets =
-	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) nodes = NULL;
-	g_autoptr(XbSilo) silo = xb_silo_new_from_xml(xml, NULL);
+	gsize rc = 1;
+	guint8 chunk[CABINET_METADATA_CHUNK];
+	const GMarkupParser parser = {.start_element = cabinet_metadata_start_element,
+				      .text = cabinet_metadata_text};
+	CabinetMetadataReader reader = {0};
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	ZSTD_inBuffer in = {.src = g_bytes_get_data(blob, NULL), .size = g_bytes_get_size(blob)};
+	g_autoptr(GMarkupParseContext) context =
+	    g_markup_parse_context_new(&parser, 0, &reader, NULL);
 
-	if (silo != NULL)
-		nodes = xb_silo_query(silo,
-				      "components/component/releases/release/"
-				      "checksum[@target='container']",
-				      0,
-				      NULL);
-	for (guint i = 0; nodes != NULL && i < nodes->len; i++) {
-		XbNode *node = g_ptr_array_index(nodes, i);
-		if (g_strcmp0(xb_node_get_attr(node, "type"), "sha256") != 0 ||
-		    xb_node_get_attr(node, "filename") == NULL)
-			continue;
-		g_hash_table_insert(cabinets,
-				    g_strdup(xb_node_get_attr(node, "filename")),
-				    g_strdup(xb_node_get_text(node)));
+	reader.cabinets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	while (rc > 0 && !ZSTD_isError(rc)) {
+		ZSTD_outBuffer out = {.dst = chunk, .size = sizeof(chunk)};
+		rc = ZSTD_decompressStream(zstd, &out, &in);
+		if (ZSTD_isError(rc) || out.pos == 0 ||
+		    !g_markup_parse_context_parse(context, (const gchar *)chunk, out.pos, NULL))
+			break;
 	}
-	return g_steal_pointer(&cabinets);
+	ZSTD_freeDCtx(zstd);
+	g_free(reader.filename);
+	return reader.cabinets;
 }

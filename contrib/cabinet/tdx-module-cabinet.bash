@@ -38,7 +38,12 @@ _tdx_module_cabinet()
         _filedir -d
         return
         ;;
-    --base-uri | --description | --fwupd-version | --issue | --release-version)
+    --remote-settings)
+        _filedir
+        return
+        ;;
+    --base-uri | --description | --fwupd-version | --issue | --keep | --phased-update | \
+        --release-version)
         return
         ;;
     esac

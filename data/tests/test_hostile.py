@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tdxtest import mirror
-from tdxtest.images import PUBLISHER, QUIRK
+from tdxtest.images import PUBLISHER, QUIRK, run
 from tdxtest.testbed import main
 from test_publish import PublishCase, release
 
@@ -135,6 +135,23 @@ class FileTest(HostileCase):
         key.private.chmod(0o600)
         self.assertNotIn("by others", self.publisher(*options).stderr)
         self.assertNotIn("Warning", self.publisher.json(*options))
+
+
+class TextTest(HostileCase):
+    """Texts that no XML can hold."""
+
+    def test_description(self) -> None:
+        for text in ["a\x01b", "a\x0bb", "a\x1f", "a\ufffe", "a\uffff"]:
+            self.refused_soon("", "--description", f"What is new: {text}")
+
+    def test_markup(self) -> None:
+        """Is only text."""
+        text = "What is <b>new</b> & \"old\" ]]> &#1; <![CDATA[, as everybody knows."
+        self.publisher("--description", text)
+        for path in self.publisher.unpack().glob("*.metainfo.xml"):
+            run("xmllint", "--noout", path)
+        (found, *_rest) = self.publisher.metainfo().findall(".//release/description/p")
+        self.assertEqual(found.text, text)
 
 
 class NameTest(HostileCase):
