@@ -26,62 +26,88 @@ cabinet_archive_file_free(CabinetArchiveFile *file)
 void
 cabinet_archive_free(CabinetArchive *self)
 {
+	g_ptr_array_unref(self->components);
 	g_ptr_array_unref(self->files);
-	g_free(self->date);
 	g_free(self);
 }
 
-static void
-cabinet_archive_prepare_file(CabinetArchive *self, gchar *name, GBytes *blob)
+/* what no XML may have, not even escaped, is written by libxmlb as it is */
+static gboolean
+cabinet_archive_check_xml(const gchar *xml, GError **error)
 {
-	CabinetArchiveFile *file = g_new0(CabinetArchiveFile, 1);
-	file->name = name;
-	file->blob = blob;
-	g_ptr_array_add(self->files, file);
+	const GMarkupParser parser = {0};
+	g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
+
+	if (!g_utf8_validate(xml, -1, NULL) ||
+	    g_regex_match_simple("[^\\t\\n\\r\\x{20}-\\x{fffd}\\x{10000}-\\x{10ffff}]",
+				 xml,
+				 0,
+				 0)) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "a text has control characters or is not UTF-8, expected what "
+				    "XML can hold");
+		return FALSE;
+	}
+	return g_markup_parse_context_parse(context, xml, -1, error) &&
+	       g_markup_parse_context_end_parse(context, error);
+}
+
+/* the text of a component; fails if that would not be XML */
+gchar *
+cabinet_archive_export(XbBuilderNode *component, XbNodeExportFlags flags, GError **error)
+{
+	g_autofree gchar *xml = xb_builder_node_export(
+	    component,
+	    flags | XB_NODE_EXPORT_FLAG_FORMAT_MULTILINE | XB_NODE_EXPORT_FLAG_COLLAPSE_EMPTY,
+	    error);
+
+	if (xml == NULL || !cabinet_archive_check_xml(xml, error))
+		return NULL;
+	return g_steal_pointer(&xml);
 }
 
 static gboolean
-cabinet_archive_prepare_metainfo(CabinetArchive *self,
-				 const CabinetRelease *release,
-				 const CabinetTarget *target,
-				 const CabinetOptions *options,
-				 GError **error)
+cabinet_archive_prepare(CabinetArchive *self,
+			const CabinetTarget *target,
+			const CabinetOptions *options,
+			GError **error)
 {
 	gchar *xml;
-	g_autoptr(XbBuilderNode) component = NULL;
+	CabinetArchiveFile *file;
+	XbBuilderNode *component = cabinet_metainfo_build(self->release, target, options, error);
 
-	component = cabinet_metainfo_build(release, target, options, NULL, error);
 	if (component == NULL)
 		return FALSE;
-	xml = xb_builder_node_export(
-	    component,
-	    XB_NODE_EXPORT_FLAG_ADD_HEADER | XB_NODE_EXPORT_FLAG_FORMAT_MULTILINE |
-		XB_NODE_EXPORT_FLAG_COLLAPSE_EMPTY | XB_NODE_EXPORT_FLAG_FORMAT_INDENT,
-	    error);
+	g_ptr_array_add(self->components, component);
+	xml = cabinet_archive_export(component,
+				     XB_NODE_EXPORT_FLAG_ADD_HEADER |
+					 XB_NODE_EXPORT_FLAG_FORMAT_INDENT,
+				     error);
 	if (xml == NULL)
 		return FALSE;
-	cabinet_archive_prepare_file(self,
-				     cabinet_metainfo_get_name(release, target),
-				     g_bytes_new_take(xml, strlen(xml)));
+	file = g_new0(CabinetArchiveFile, 1);
+	file->name = cabinet_metainfo_get_name(self->release, target);
+	file->blob = g_bytes_new_take(xml, strlen(xml));
+	g_ptr_array_add(self->files, file);
 	return TRUE;
 }
 
-/* always the same for the same release and options */
+/* always the same for the same release and options; @release has to outlive it */
 CabinetArchive *
 cabinet_archive_new(const CabinetRelease *release, const CabinetOptions *options, GError **error)
 {
 	g_autoptr(CabinetArchive) self = g_new0(CabinetArchive, 1);
 
+	self->release = release;
+	self->components = g_ptr_array_new_with_free_func(g_object_unref);
 	self->files = g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_archive_file_free);
-	self->date = g_strdup(release->date);
 	for (guint i = 0; i < release->targets->len; i++) {
 		const CabinetTarget *target = &g_array_index(release->targets, CabinetTarget, i);
-		if (!cabinet_archive_prepare_metainfo(self, release, target, options, error))
+		if (!cabinet_archive_prepare(self, target, options, error))
 			return NULL;
 	}
-	cabinet_archive_prepare_file(self,
-				     cabinet_metainfo_get_payload_name(release),
-				     g_bytes_ref(release->payload));
 	return g_steal_pointer(&self);
 }
 
@@ -104,53 +130,67 @@ cabinet_archive_add_file(FuFirmware *cab,
 }
 
 static gboolean
-cabinet_archive_add_signatures(const CabinetArchive *self,
-			       FuFirmware *cab,
-			       const CabinetSigner *signer,
-			       GError **error)
+cabinet_archive_add(const CabinetArchive *self,
+		    FuFirmware *cab,
+		    const gchar *name,
+		    GBytes *blob,
+		    const gchar *sha256,
+		    const CabinetSigner *signer,
+		    JcatFile *jcat_file,
+		    GError **error)
 {
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(JcatFile) jcat_file = jcat_file_new();
-
-	for (guint i = 0; i < self->files->len; i++) {
-		CabinetArchiveFile *file = g_ptr_array_index(self->files, i);
-		if (!cabinet_signer_sign(signer, jcat_file, file->name, file->blob, error))
-			return FALSE;
-	}
-	blob = cabinet_signer_export(jcat_file, error);
-	if (blob == NULL)
+	if (!cabinet_archive_add_file(cab, name, blob, self->release->date, error))
 		return FALSE;
-	return cabinet_archive_add_file(cab, CABINET_ARCHIVE_JCAT_NAME, blob, self->date, error);
+	return signer == NULL || cabinet_signer_sign(signer, jcat_file, name, blob, sha256, error);
 }
 
 /* the contents of a .cab file; without @signer, LVFS is to sign it */
 GBytes *
-cabinet_archive_write(const CabinetArchive *self, const CabinetSigner *signer, GError **error)
+cabinet_archive_write(const CabinetArchive *self,
+		      const CabinetOptions *options,
+		      const CabinetSigner *signer,
+		      GError **error)
 {
-	g_autoptr(FuCabFirmware) cab = fu_cab_firmware_new();
+	g_autofree gchar *name = cabinet_metainfo_get_payload_name(self->release);
+	g_autoptr(FuFirmware) cab = FU_FIRMWARE(fu_cab_firmware_new());
+	g_autoptr(GBytes) jcat = NULL;
+	g_autoptr(GBytes) payload = cabinet_release_read_payload(self->release, options, error);
+	g_autoptr(JcatFile) jcat_file = jcat_file_new();
 
-	fu_cab_firmware_set_compressed(cab, TRUE);
+	if (payload == NULL)
+		return NULL;
+	fu_cab_firmware_set_compressed(FU_CAB_FIRMWARE(cab), TRUE);
 	for (guint i = 0; i < self->files->len; i++) {
 		CabinetArchiveFile *file = g_ptr_array_index(self->files, i);
-		if (!cabinet_archive_add_file(FU_FIRMWARE(cab),
-					      file->name,
-					      file->blob,
-					      self->date,
-					      error))
+		if (!cabinet_archive_add(self,
+					 cab,
+					 file->name,
+					 file->blob,
+					 NULL,
+					 signer,
+					 jcat_file,
+					 error))
 			return NULL;
 	}
-	if (signer != NULL &&
-	    !cabinet_archive_add_signatures(self, FU_FIRMWARE(cab), signer, error))
+	if (!cabinet_archive_add(self,
+				 cab,
+				 name,
+				 payload,
+				 self->release->payload_sha256,
+				 signer,
+				 jcat_file,
+				 error))
 		return NULL;
-	return fu_firmware_write(FU_FIRMWARE(cab), error);
-}
-
-static void
-cabinet_archive_update_checksum(GChecksum *checksum, GBytes *blob)
-{
-	gsize bufsz = 0;
-	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
-	g_checksum_update(checksum, buf, bufsz);
+	if (signer == NULL)
+		return fu_firmware_write(cab, error);
+	jcat = cabinet_signer_export(jcat_file, error);
+	if (jcat == NULL || !cabinet_archive_add_file(cab,
+						      CABINET_ARCHIVE_JCAT_NAME,
+						      jcat,
+						      self->release->date,
+						      error))
+		return NULL;
+	return fu_firmware_write(cab, error);
 }
 
 /* what a cabinet with the same contents and from the same signer has too, as signatures differ each
@@ -162,42 +202,13 @@ cabinet_archive_get_key(const CabinetArchive *self, const CabinetSigner *signer)
 
 	for (guint i = 0; i < self->files->len; i++) {
 		CabinetArchiveFile *file = g_ptr_array_index(self->files, i);
-		cabinet_archive_update_checksum(checksum, file->blob);
+		g_checksum_update(checksum,
+				  g_bytes_get_data(file->blob, NULL),
+				  g_bytes_get_size(file->blob));
 	}
-	cabinet_archive_update_checksum(checksum, signer->certificate);
+	g_checksum_update(checksum, (const guchar *)self->release->payload_sha256, -1);
+	g_checksum_update(checksum,
+			  g_bytes_get_data(signer->certificate, NULL),
+			  g_bytes_get_size(signer->certificate));
 	return g_strndup(g_checksum_get_string(checksum), 16);
-}
-
-static GBytes *
-cabinet_archive_get_file(FuFirmware *cab, const gchar *name)
-{
-	g_autoptr(FuFirmware) img = fu_firmware_get_image_by_id(cab, name, NULL);
-	return img != NULL ? fu_firmware_get_bytes(img, NULL) : NULL;
-}
-
-/* is a .cab file that was made before still what the signer has signed, or has it to be made again?
- */
-gboolean
-cabinet_archive_matches(const CabinetArchive *self, const CabinetSigner *signer, GBytes *blob)
-{
-	g_autoptr(FuCabFirmware) cab = fu_cab_firmware_new();
-	g_autoptr(GBytes) jcat = NULL;
-
-	if (!fu_firmware_parse_bytes(FU_FIRMWARE(cab),
-				     blob,
-				     0x0,
-				     FU_FIRMWARE_PARSE_FLAG_CACHE_BLOB,
-				     NULL))
-		return FALSE;
-	jcat = cabinet_archive_get_file(FU_FIRMWARE(cab), CABINET_ARCHIVE_JCAT_NAME);
-	if (jcat == NULL)
-		return FALSE;
-	for (guint i = 0; i < self->files->len; i++) {
-		CabinetArchiveFile *file = g_ptr_array_index(self->files, i);
-		g_autoptr(GBytes) found = cabinet_archive_get_file(FU_FIRMWARE(cab), file->name);
-		if (found == NULL || !g_bytes_equal(found, file->blob) ||
-		    !cabinet_signer_has_signed(signer, jcat, file->name, file->blob))
-			return FALSE;
-	}
-	return TRUE;
 }

@@ -9,11 +9,11 @@
 #include "cabinet-metainfo.h"
 #include "cabinet-signer.h"
 
-/* what is in a cabinet, besides signatures */
+/* what is in a cabinet, besides the image and signatures */
 typedef struct {
-	GPtrArray
-	    *files;  /* (element-type CabinetArchiveFile): the metainfo for each CPU, the image */
-	gchar *date; /* of all of them */
+	const CabinetRelease *release;
+	GPtrArray *components; /* (element-type XbBuilderNode): one for each device */
+	GPtrArray *files;      /* (element-type CabinetArchiveFile): the text of each */
 } CabinetArchive;
 
 CabinetArchive *
@@ -24,13 +24,15 @@ void
 cabinet_archive_free(CabinetArchive *self);
 GBytes *
 cabinet_archive_write(const CabinetArchive *self,
+		      const CabinetOptions *options,
 		      const CabinetSigner *signer,
-		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gchar *
 cabinet_archive_get_key(const CabinetArchive *self, const CabinetSigner *signer)
     G_GNUC_NON_NULL(1, 2);
-gboolean
-cabinet_archive_matches(const CabinetArchive *self, const CabinetSigner *signer, GBytes *blob)
-    G_GNUC_NON_NULL(1, 2, 3);
+gchar *
+cabinet_archive_export(XbBuilderNode *component,
+		       XbNodeExportFlags flags,
+		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetArchive, cabinet_archive_free)

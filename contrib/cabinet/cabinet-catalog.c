@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "cabinet-catalog.h"
 #include "cabinet-quirks.h"
 
@@ -45,6 +47,7 @@ cabinet_catalog_new(void)
 					   g_free,
 					   (GDestroyNotify)g_ptr_array_unref);
 	self->releases = g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_release_free);
+	self->tcb_infos = g_ptr_array_new_with_free_func((GDestroyNotify)tdx_tcb_info_free);
 	self->skipped =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_skipped_free);
 	return self;
@@ -55,6 +58,7 @@ cabinet_catalog_free(CabinetCatalog *self)
 {
 	g_ptr_array_unref(self->releases);
 	g_ptr_array_unref(self->skipped);
+	g_ptr_array_unref(self->tcb_infos);
 	g_hash_table_unref(self->maps);
 	g_free(self);
 }
@@ -123,23 +127,27 @@ cabinet_catalog_ensure_map(CabinetCatalog *self, const gchar *filename, GError *
 	return map;
 }
 
-static gboolean
-cabinet_catalog_has_image(GPtrArray *images, const gchar *version)
+static gint
+cabinet_catalog_image_compare(gconstpointer a, gconstpointer b)
 {
-	for (guint i = 0; i < images->len; i++) {
-		CabinetCatalogImage *image = g_ptr_array_index(images, i);
-		if (fu_version_compare(image->version, version, FWUPD_VERSION_FORMAT_TRIPLET) == 0)
-			return TRUE;
-	}
-	return FALSE;
+	const CabinetCatalogImage *image_a = *(CabinetCatalogImage *const *)a;
+	const CabinetCatalogImage *image_b = *(CabinetCatalogImage *const *)b;
+	return fu_version_compare(image_a->version, image_b->version, FWUPD_VERSION_FORMAT_TRIPLET);
 }
 
 static void
 cabinet_catalog_skip_without_image(CabinetCatalog *self, GPtrArray *map, GPtrArray *images)
 {
+	g_ptr_array_sort(images, cabinet_catalog_image_compare);
 	for (guint i = 0; i < map->len; i++) {
 		CabinetMapRelease *release = g_ptr_array_index(map, i);
-		if (!cabinet_catalog_has_image(images, release->version))
+		const CabinetCatalogImage key = {.version = release->version};
+		const CabinetCatalogImage *key_ptr = &key;
+		if (bsearch(&key_ptr,
+			    images->pdata,
+			    images->len,
+			    sizeof(gpointer),
+			    cabinet_catalog_image_compare) == NULL)
 			cabinet_catalog_skip(self,
 					     release->version,
 					     "the map has it but there is no image");
@@ -237,12 +245,12 @@ cabinet_catalog_collect(CabinetCatalog *self,
 	g_autoptr(GPtrArray) images =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_image_free);
 
-	if (options->release_version != NULL &&
-	    (g_strv_length(sources) != 1 || g_file_test(sources[0], G_FILE_TEST_IS_DIR))) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "--release-version is for a single image");
+	if (options->release_version != NULL && g_file_test(sources[0], G_FILE_TEST_IS_DIR)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_DATA,
+			    "--release-version is for a single image, and %s is a folder",
+			    sources[0]);
 		return NULL;
 	}
 	for (guint i = 0; sources[i] != NULL; i++) {
@@ -255,28 +263,19 @@ cabinet_catalog_collect(CabinetCatalog *self,
 		if (!ret)
 			return NULL;
 	}
+	if (!cabinet_options_check_images(options, images->len, error))
+		return NULL;
 	return g_steal_pointer(&images);
 }
 
-/* returns the reason if a release is not published although nothing is wrong with it */
-static const gchar *
-cabinet_catalog_get_skip_reason(const CabinetMapRelease *map, gboolean strict)
-{
-	if (map == NULL)
-		return "the map does not have it, so nothing is known about compatibility";
-	if (strict && map->strict_from->len == 0)
-		return "the map has no version that it is strictly compatible with";
-	return NULL;
-}
-
+/* they are sorted */
 static gboolean
-cabinet_catalog_check_duplicate(CabinetCatalog *self, const CabinetRelease *release, GError **error)
+cabinet_catalog_check_duplicates(CabinetCatalog *self, GError **error)
 {
-	for (guint i = 0; i < self->releases->len; i++) {
-		CabinetRelease *other = g_ptr_array_index(self->releases, i);
-		if (fu_version_compare(other->version,
-				       release->version,
-				       FWUPD_VERSION_FORMAT_TRIPLET) != 0)
+	for (guint i = 1; i < self->releases->len; i++) {
+		CabinetRelease *other = g_ptr_array_index(self->releases, i - 1);
+		CabinetRelease *release = g_ptr_array_index(self->releases, i);
+		if (cabinet_release_compare(&other, &release) != 0)
 			continue;
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -291,13 +290,48 @@ cabinet_catalog_check_duplicate(CabinetCatalog *self, const CabinetRelease *rele
 }
 
 static gboolean
+cabinet_catalog_load_tcb_infos(CabinetCatalog *self, const CabinetOptions *options, GError **error)
+{
+	guint last = options->tcb_chains != NULL ? g_strv_length(options->tcb_chains) - 1 : 0;
+
+	for (guint i = 0; options->tcb_infos != NULL && options->tcb_infos[i] != NULL; i++) {
+		TdxTcbInfo *tcb_info = tdx_tcb_info_load(options->tcb_infos[i],
+							 options->tcb_chains[MIN(i, last)],
+							 TDX_TCB_INFO_ROOT,
+							 options->tcb_expired,
+							 error);
+		if (tcb_info == NULL)
+			return FALSE;
+		g_ptr_array_add(self->tcb_infos, tcb_info);
+	}
+	return TRUE;
+}
+
+/* the newest set that knows it; the platforms of one set all say the same */
+static void
+cabinet_catalog_ensure_tcb_info(CabinetCatalog *self, CabinetRelease *release)
+{
+	for (guint i = 0; i < self->tcb_infos->len; i++) {
+		const TdxTcbInfo *tcb_info = g_ptr_array_index(self->tcb_infos, i);
+		if (tdx_tcb_info_find_level(tcb_info, release->svn) != NULL &&
+		    (release->tcb_info == NULL || tcb_info->set > release->tcb_info->set))
+			release->tcb_info = tcb_info;
+	}
+	if (release->tcb_info != NULL && release->tcb_info->stale)
+		g_ptr_array_add(release->warnings,
+				g_strdup_printf("what TDX module %s fixes is said by a TCB info of "
+						"%s, which has expired",
+						release->version,
+						release->tcb_info->date));
+}
+
+static gboolean
 cabinet_catalog_add_release(CabinetCatalog *self,
 			    const CabinetCatalogImage *image,
 			    GPtrArray *signers,
 			    const CabinetOptions *options,
 			    GError **error)
 {
-	const gchar *reason;
 	const CabinetMapRelease *map = cabinet_map_find(image->map, image->version);
 	g_autoptr(CabinetRelease) release = NULL;
 
@@ -311,15 +345,72 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 		    map->version);
 		return FALSE;
 	}
-	reason = cabinet_catalog_get_skip_reason(map, options->strict);
-	if (reason != NULL) {
-		cabinet_catalog_skip(self, image->version, reason);
+	if (map == NULL) {
+		cabinet_catalog_skip(
+		    self,
+		    image->version,
+		    "the map does not have it, so nothing is known about compatibility");
 		return TRUE;
 	}
+	if (options->strict && map->strict_from->len == 0)
+		cabinet_catalog_skip(self,
+				     image->version,
+				     "the map has no version that it is strictly compatible with, "
+				     "for all but the next boot");
 	release = cabinet_release_load(image->filename, map, signers, options, error);
-	if (release == NULL || !cabinet_catalog_check_duplicate(self, release, error))
+	if (release == NULL)
 		return FALSE;
+	cabinet_catalog_ensure_tcb_info(self, release);
 	g_ptr_array_add(self->releases, g_steal_pointer(&release));
+	return TRUE;
+}
+
+/* the newest is the first; otherwise the P-SEAMLDR would refuse an update that fwupd offers */
+static gboolean
+cabinet_catalog_check_svns(CabinetCatalog *self, GError **error)
+{
+	for (guint i = 1; i < self->releases->len; i++) {
+		CabinetRelease *newer = g_ptr_array_index(self->releases, i - 1);
+		CabinetRelease *older = g_ptr_array_index(self->releases, i);
+		if (g_strcmp0(newer->series, older->series) != 0 || newer->svn >= older->svn)
+			continue;
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "the SVN of %s is 0x%04x, expected at least the 0x%04x of %s, as it "
+			    "never falls within a series; give each image the version that it is",
+			    newer->source,
+			    newer->svn,
+			    older->svn,
+			    older->source);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+cabinet_catalog_check_notes(CabinetCatalog *self, const CabinetOptions *options, GError **error)
+{
+	g_auto(GStrv) versions = g_key_file_get_groups(options->notes, NULL);
+
+	for (guint i = 0; versions[i] != NULL; i++) {
+		gboolean found = FALSE;
+		for (guint j = 0; j < self->releases->len; j++) {
+			CabinetRelease *release = g_ptr_array_index(self->releases, j);
+			if (g_strcmp0(release->version, versions[i]) == 0)
+				found = TRUE;
+		}
+		if (found)
+			continue;
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOT_FOUND,
+			    "--notes=%s: [%s]: expected the version of a release that is "
+			    "published, as the map has it",
+			    options->notes_fn,
+			    versions[i]);
+		return FALSE;
+	}
 	return TRUE;
 }
 
@@ -346,7 +437,7 @@ cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **er
 	g_autoptr(CabinetCatalog) self = cabinet_catalog_new();
 
 	signers = cabinet_quirks_load_signers(options->quirks, error);
-	if (signers == NULL)
+	if (signers == NULL || !cabinet_catalog_load_tcb_infos(self, options, error))
 		return NULL;
 	images = cabinet_catalog_collect(self, sources, options, error);
 	if (images == NULL)
@@ -358,6 +449,11 @@ cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **er
 			return NULL;
 	}
 	g_ptr_array_sort(self->releases, cabinet_release_compare);
+	if (!cabinet_catalog_check_duplicates(self, error))
+		return NULL;
 	g_ptr_array_sort(self->skipped, cabinet_catalog_skipped_compare);
+	if (!cabinet_catalog_check_svns(self, error) ||
+	    !cabinet_catalog_check_notes(self, options, error))
+		return NULL;
 	return g_steal_pointer(&self);
 }

@@ -18,8 +18,9 @@ typedef struct {
 typedef struct {
 	GHashTable *maps; /* (element-type utf8 GPtrArray): by file name */
 	GPtrArray
-	    *releases;	    /* (element-type CabinetRelease): what is published, the newest first */
-	GPtrArray *skipped; /* (element-type CabinetCatalogSkipped) */
+	    *releases; /* (element-type CabinetRelease): what is published, the newest first */
+	GPtrArray *tcb_infos; /* (element-type TdxTcbInfo) */
+	GPtrArray *skipped;   /* (element-type CabinetCatalogSkipped) */
 } CabinetCatalog;
 
 CabinetCatalog *

@@ -6,14 +6,20 @@
 
 #include "config.h"
 
+#include <fcntl.h>
 #include <json-glib/json-glib.h>
+#include <stdlib.h>
 
+#include "cabinet-file.h"
 #include "cabinet-map.h"
 #include "fu-tdx-preflight.h"
 
 #define CABINET_MAP_KEY_RELEASES "tdx_module_releases"
 #define CABINET_MAP_KEY_VERSION	 "version"
 #define CABINET_MAP_KEY_MIN	 "min_module_version_for_td_preserving"
+
+/* json-glib goes as deep as the text; Intel's maps have four levels */
+#define CABINET_MAP_DEPTH_MAX 16
 
 static void
 cabinet_map_release_free(CabinetMapRelease *self)
@@ -168,14 +174,6 @@ cabinet_map_add_release(GPtrArray *map, JsonNode *node, GError **error)
 			       map->len + 1);
 		return FALSE;
 	}
-	if (cabinet_map_find(map, release->version) != NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "release %s is listed twice",
-			    release->version);
-		return FALSE;
-	}
 	g_ptr_array_add(map, g_steal_pointer(&release));
 	return TRUE;
 }
@@ -194,16 +192,155 @@ cabinet_map_get_releases(JsonParser *parser)
 	return json_node_get_array(releases);
 }
 
-/* all the releases in Intel's mapping_file.json, of any edition */
+/* what json-glib would take nevertheless, each of which could hide something from whoever looks at
+ * the file; returns what is wrong */
+static const gchar *
+cabinet_map_find_fault(const gchar *text, gsize textsz)
+{
+	gboolean done = FALSE;
+	gboolean string = FALSE;
+	guint depth = 0;
+
+	if (!g_utf8_validate(text, textsz, NULL))
+		return "is not UTF-8, or has NULs";
+	for (gsize i = 0; i < textsz; i++) {
+		if ((guchar)text[i] < ' ' && (string || !g_ascii_isspace(text[i])))
+			return "has control characters";
+		if (string && strncmp(text + i, "\\u0000", 6) == 0)
+			return "has NULs in a text";
+		if (string && text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			string = !string;
+		if (string || g_ascii_isspace(text[i]))
+			continue;
+		if (done)
+			return "has something after its end";
+		if (text[i] == '{' || text[i] == '[')
+			depth++;
+		else if (text[i] == '}' || text[i] == ']')
+			done = depth-- <= 1;
+		else if (!g_ascii_isalnum(text[i]) && strchr("\",:+-.", text[i]) == NULL)
+			return "has characters that JSON has not";
+		if (depth > CABINET_MAP_DEPTH_MAX)
+			return "has too many levels";
+	}
+	return NULL;
+}
+
+static void
+cabinet_map_object_start_cb(JsonParser *parser, GArray *sizes)
+{
+	guint size = 0;
+	g_array_append_val(sizes, size);
+}
+
+static void
+cabinet_map_object_member_cb(JsonParser *parser, JsonObject *obj, const gchar *name, GArray *sizes)
+{
+	g_array_index(sizes, guint, sizes->len - 1)++;
+}
+
+static void
+cabinet_map_object_end_cb(JsonParser *parser, JsonObject *obj, GArray *sizes)
+{
+	guint *duplicates = &g_array_index(sizes, guint, 0);
+	*duplicates += g_array_index(sizes, guint, sizes->len - 1) - json_object_get_size(obj);
+	g_array_set_size(sizes, sizes->len - 1);
+}
+
+/* of two members with the same name, json-glib takes the last */
+static gboolean
+cabinet_map_parse_text(JsonParser *parser, GBytes *blob, GError **error)
+{
+	gsize textsz = 0;
+	guint duplicates = 0;
+	const gchar *fault;
+	const gchar *text = g_bytes_get_data(blob, &textsz);
+	g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	fault = cabinet_map_find_fault(text, textsz);
+	if (fault == NULL) {
+		g_array_append_val(sizes, duplicates);
+		g_signal_connect(parser,
+				 "object-start",
+				 G_CALLBACK(cabinet_map_object_start_cb),
+				 sizes);
+		g_signal_connect(parser,
+				 "object-member",
+				 G_CALLBACK(cabinet_map_object_member_cb),
+				 sizes);
+		g_signal_connect(parser,
+				 "object-end",
+				 G_CALLBACK(cabinet_map_object_end_cb),
+				 sizes);
+		if (!json_parser_load_from_data(parser, text, textsz, error))
+			return FALSE;
+		if (g_array_index(sizes, guint, 0) > 0)
+			fault = "has a name twice in the same object";
+	}
+	if (fault != NULL) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "it %s, so get it again from Intel",
+			    fault);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gint
+cabinet_map_release_compare(gconstpointer a, gconstpointer b)
+{
+	const CabinetMapRelease *release_a = *(CabinetMapRelease *const *)a;
+	const CabinetMapRelease *release_b = *(CabinetMapRelease *const *)b;
+	return fu_version_compare(release_a->version,
+				  release_b->version,
+				  FWUPD_VERSION_FORMAT_TRIPLET);
+}
+
+/* so that they can be looked up */
+static gboolean
+cabinet_map_sort(GPtrArray *map, GError **error)
+{
+	g_ptr_array_sort(map, cabinet_map_release_compare);
+	for (guint i = 1; i < map->len; i++) {
+		CabinetMapRelease *release = g_ptr_array_index(map, i);
+		if (cabinet_map_release_compare(&map->pdata[i - 1], &map->pdata[i]) != 0)
+			continue;
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "release %s is listed twice",
+			    release->version);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+cabinet_map_add_releases(GPtrArray *map, JsonArray *releases, GError **error)
+{
+	for (guint i = 0; i < json_array_get_length(releases); i++) {
+		if (!cabinet_map_add_release(map, json_array_get_element(releases, i), error))
+			return FALSE;
+	}
+	return cabinet_map_sort(map, error);
+}
+
+/* all the releases in Intel's mapping_file.json, of any edition, the oldest first */
 GPtrArray *
 cabinet_map_load(const gchar *filename, GError **error)
 {
 	JsonArray *releases;
+	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(GPtrArray) map =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_map_release_free);
 	g_autoptr(JsonParser) parser = json_parser_new();
 
-	if (!json_parser_load_from_file(parser, filename, error)) {
+	blob = cabinet_file_read(AT_FDCWD, filename, 0, CABINET_FILE_SIZE_MAX, NULL, error);
+	if (blob == NULL || !cabinet_map_parse_text(parser, blob, error)) {
 		g_prefix_error(error, "failed to read the compatibility map %s: ", filename);
 		return NULL;
 	}
@@ -217,11 +354,9 @@ cabinet_map_load(const gchar *filename, GError **error)
 			    filename);
 		return NULL;
 	}
-	for (guint i = 0; i < json_array_get_length(releases); i++) {
-		if (!cabinet_map_add_release(map, json_array_get_element(releases, i), error)) {
-			g_prefix_error(error, "%s: ", filename);
-			return NULL;
-		}
+	if (!cabinet_map_add_releases(map, releases, error)) {
+		g_prefix_error(error, "%s: ", filename);
+		return NULL;
 	}
 	return g_steal_pointer(&map);
 }
@@ -229,13 +364,11 @@ cabinet_map_load(const gchar *filename, GError **error)
 CabinetMapRelease *
 cabinet_map_find(GPtrArray *map, const gchar *version)
 {
-	for (guint i = 0; i < map->len; i++) {
-		CabinetMapRelease *release = g_ptr_array_index(map, i);
-		if (fu_version_compare(release->version, version, FWUPD_VERSION_FORMAT_TRIPLET) ==
-		    0)
-			return release;
-	}
-	return NULL;
+	const CabinetMapRelease key = {.version = (gchar *)version};
+	const CabinetMapRelease *key_ptr = &key;
+	CabinetMapRelease **found =
+	    bsearch(&key_ptr, map->pdata, map->len, sizeof(gpointer), cabinet_map_release_compare);
+	return found != NULL ? *found : NULL;
 }
 
 /* a warning if there is something that cannot be meant */

@@ -9,7 +9,6 @@
 #include "cabinet-metainfo.h"
 #include "cabinet-requires.h"
 
-#define CABINET_METAINFO_INSTALL_DURATION "5" /* seconds */
 #define CABINET_METAINFO_ABOUT                                                                     \
 	"The TDX module is software by Intel that isolates confidential guests, so-called trust "  \
 	"domains (TDs), from the host. "
@@ -27,6 +26,7 @@
 	"EFI system partition, so compare the version that runs afterwards."
 #define CABINET_METAINFO_HOMEPAGE                                                                  \
 	"https://github.com/intel/confidential-computing.tdx.tdx-module.binaries"
+#define CABINET_METAINFO_DETAILS CABINET_METAINFO_HOMEPAGE "/releases"
 
 /* as in the sigstructs of the releases so far */
 static const struct {
@@ -118,6 +118,21 @@ cabinet_metainfo_add_running_text(XbBuilderNode *description,
 	xb_builder_node_insert_text(description, "p", requires, NULL);
 }
 
+/* e.g. `; by Intel's TCB info, set 20 of 2026-08-13: UpToDate` */
+static gchar *
+cabinet_metainfo_get_tcb_text(const CabinetRelease *release)
+{
+	const TdxTcbLevel *level;
+
+	if (release->tcb_info == NULL)
+		return g_strdup("");
+	level = tdx_tcb_info_find_level(release->tcb_info, release->svn);
+	return g_strdup_printf("; by Intel's TCB info, set %" G_GUINT64_FORMAT " of %s: %s",
+			       release->tcb_info->set,
+			       release->tcb_info->date,
+			       level->status);
+}
+
 /* paragraphs only, as LVFS promotes nothing with a list */
 static void
 cabinet_metainfo_add_release_description(XbBuilderNode *parent,
@@ -128,38 +143,66 @@ cabinet_metainfo_add_release_description(XbBuilderNode *parent,
 	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
 	g_autofree gchar *mrseam = g_strdup_printf("MRSEAM: %s", release->mrseam);
 	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
+	g_autofree gchar *text = cabinet_options_get_description(options, release->version);
+	g_autofree gchar *tcb = cabinet_metainfo_get_tcb_text(release);
 	g_autofree gchar *values = NULL;
 	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
 
-	if (options->description != NULL)
-		xb_builder_node_insert_text(description, "p", options->description, NULL);
+	if (text != NULL)
+		xb_builder_node_insert_text(description, "p", text, NULL);
 	if (target->boot)
 		xb_builder_node_insert_text(description, "p", CABINET_METAINFO_BOOT_TEXT, NULL);
 	else
 		cabinet_metainfo_add_running_text(description, release, options);
-	values = g_strdup_printf("Signed on %s for %s, security version (SVN): %s",
+	values = g_strdup_printf("Signed on %s for %s, security version (SVN): %s%s",
 				 release->date,
 				 cpu,
-				 svn);
+				 svn,
+				 tcb);
 	xb_builder_node_insert_text(description, "p", values, NULL);
 	xb_builder_node_insert_text(description, "p", mrseam, NULL);
 }
 
 static void
-cabinet_metainfo_add_issues(XbBuilderNode *parent, const CabinetOptions *options)
+cabinet_metainfo_add_issues(XbBuilderNode *parent,
+			    const CabinetRelease *release,
+			    const CabinetOptions *options)
 {
+	g_auto(GStrv) typed = cabinet_options_get_issues(options, release->version);
+	g_autoptr(GPtrArray) fixed = NULL;
 	g_autoptr(XbBuilderNode) issues = NULL;
 
-	if (options->issues == NULL || options->issues[0] == NULL)
-		return;
-	issues = xb_builder_node_insert(parent, "issues", NULL);
-	for (guint i = 0; options->issues[i] != NULL; i++)
+	fixed = release->tcb_info != NULL ? tdx_tcb_info_get_fixed(release->tcb_info, release->svn)
+					  : g_ptr_array_new();
+	for (guint i = 0; typed != NULL && typed[i] != NULL; i++) {
+		if (!g_ptr_array_find_with_equal_func(fixed, typed[i], g_str_equal, NULL))
+			g_ptr_array_add(fixed, typed[i]);
+	}
+	if (fixed->len > 0)
+		issues = xb_builder_node_insert(parent, "issues", NULL);
+	for (guint i = 0; i < fixed->len; i++) {
+		const gchar *issue = g_ptr_array_index(fixed, i);
 		xb_builder_node_insert_text(issues,
 					    "issue",
-					    options->issues[i],
+					    issue,
 					    "type",
-					    "cve",
+					    g_str_has_prefix(issue, "CVE-") ? "cve" : "intel",
 					    NULL);
+	}
+}
+
+/* what mends a module that is out of date is critical */
+static gchar *
+cabinet_metainfo_get_urgency(const CabinetRelease *release, const CabinetOptions *options)
+{
+	gchar *urgency = cabinet_options_get_urgency(options, release->version);
+
+	if (urgency != NULL)
+		return urgency;
+	if (release->tcb_info != NULL &&
+	    tdx_tcb_info_mends_out_of_date(release->tcb_info, release->svn))
+		return g_strdup("critical");
+	return g_strdup("medium");
 }
 
 static void
@@ -198,62 +241,31 @@ cabinet_metainfo_add_device_checksum(XbBuilderNode *bn, const CabinetRelease *re
 }
 
 static void
-cabinet_metainfo_add_container(XbBuilderNode *bn,
-			       const CabinetRelease *release,
-			       const CabinetMetainfoContainer *container)
-{
-	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", release->date);
-	g_autofree gchar *size = g_strdup_printf("%zu", container->size);
-	g_autofree gchar *timestamp = NULL;
-	g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(iso8601, NULL);
-
-	timestamp = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(dt));
-	xb_builder_node_set_attr(bn, "timestamp", timestamp);
-	xb_builder_node_insert_text(bn, "location", container->filename, NULL);
-	cabinet_metainfo_add_checksum(bn,
-				      "sha1",
-				      "container",
-				      container->filename,
-				      container->sha1);
-	cabinet_metainfo_add_checksum(bn,
-				      "sha256",
-				      "container",
-				      container->filename,
-				      container->sha256);
-	xb_builder_node_insert_text(bn, "size", size, "type", "download", NULL);
-}
-
-static void
 cabinet_metainfo_add_release(XbBuilderNode *component,
 			     const CabinetRelease *release,
 			     const CabinetTarget *target,
-			     const CabinetOptions *options,
-			     const CabinetMetainfoContainer *container)
+			     const CabinetOptions *options)
 {
 	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
-	g_autofree gchar *sha256 =
-	    g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, release->payload);
-	g_autofree gchar *size = g_strdup_printf("%zu", g_bytes_get_size(release->payload));
+	g_autofree gchar *size = g_strdup_printf("%zu", release->payload_size);
+	g_autofree gchar *urgency = cabinet_metainfo_get_urgency(release, options);
 	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
 	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
 							     "release",
 							     "version",
 							     release->version,
+							     "date",
+							     release->date,
 							     "urgency",
-							     options->urgency,
-							     "install_duration",
-							     CABINET_METAINFO_INSTALL_DURATION,
+							     urgency,
 							     NULL);
-	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, sha256);
+	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, release->payload_sha256);
 	if (target->boot)
 		cabinet_metainfo_add_device_checksum(bn, release);
 	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
+	xb_builder_node_insert_text(bn, "url", CABINET_METAINFO_DETAILS, "type", "details", NULL);
 	cabinet_metainfo_add_release_description(bn, release, target, options);
-	cabinet_metainfo_add_issues(bn, options);
-	if (container != NULL)
-		cabinet_metainfo_add_container(bn, release, container);
-	else
-		xb_builder_node_set_attr(bn, "date", release->date);
+	cabinet_metainfo_add_issues(bn, release, options);
 }
 
 static void
@@ -263,7 +275,8 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 {
 	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
 	g_autofree gchar *id = NULL;
-	g_autofree gchar *suffix = g_strdup_printf("%s (%s)", release->series, cpu);
+	g_autofree gchar *summary = NULL;
+	g_autofree gchar *suffix = g_strdup_printf("%s, %s", release->series, cpu);
 	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
 	g_autoptr(XbBuilderNode) categories = NULL;
 	g_autoptr(XbBuilderNode) description = NULL;
@@ -279,10 +292,11 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 				    target->boot ? "TDX Module at Boot" : "TDX Module",
 				    NULL);
 	xb_builder_node_insert_text(component, "name_variant_suffix", suffix, NULL);
-	xb_builder_node_insert_text(component,
-				    "summary",
-				    "Isolates confidential guests from the host",
-				    NULL);
+	summary = g_strdup_printf("Intel TDX module for %s processors, %s",
+				  cpu,
+				  target->boot ? "loaded at the next boot"
+					       : "replaced while guests are running");
+	xb_builder_node_insert_text(component, "summary", summary, NULL);
 	description = xb_builder_node_insert(component, "description", NULL);
 	xb_builder_node_insert_text(description,
 				    "p",
@@ -303,12 +317,11 @@ cabinet_metainfo_add_texts(XbBuilderNode *component,
 	xb_builder_node_insert_text(categories, "category", "X-Device", NULL);
 }
 
-/* what is in a cabinet beside the image, for one of the devices; with @container, for a remote */
+/* what is in a cabinet beside the image, for one of the devices */
 XbBuilderNode *
 cabinet_metainfo_build(const CabinetRelease *release,
 		       const CabinetTarget *target,
 		       const CabinetOptions *options,
-		       const CabinetMetainfoContainer *container,
 		       GError **error)
 {
 	g_autoptr(XbBuilderNode) component = xb_builder_node_new("component");
@@ -321,6 +334,43 @@ cabinet_metainfo_build(const CabinetRelease *release,
 	if (!cabinet_requires_build(requires, release, target, options, error))
 		return NULL;
 	cabinet_metainfo_add_custom(component, target);
-	cabinet_metainfo_add_release(component, release, target, options, container);
+	cabinet_metainfo_add_release(component, release, target, options);
 	return g_steal_pointer(&component);
+}
+
+/* makes of a component what a remote has of it */
+void
+cabinet_metainfo_add_container(XbBuilderNode *component,
+			       const CabinetRelease *release,
+			       const CabinetOptions *options,
+			       const CabinetMetainfoContainer *container)
+{
+	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", release->date);
+	g_autofree gchar *size = g_strdup_printf("%zu", container->size);
+	g_autofree gchar *timestamp = NULL;
+	g_autoptr(XbBuilderNode) releases = xb_builder_node_get_child(component, "releases", NULL);
+	g_autoptr(XbBuilderNode) bn = xb_builder_node_get_child(releases, "release", NULL);
+	g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(iso8601, NULL);
+
+	timestamp = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(dt));
+	xb_builder_node_remove_attr(bn, "date");
+	xb_builder_node_set_attr(bn, "timestamp", timestamp);
+	xb_builder_node_insert_text(bn, "location", container->filename, NULL);
+	cabinet_metainfo_add_checksum(bn,
+				      "sha1",
+				      "container",
+				      container->filename,
+				      container->sha1);
+	cabinet_metainfo_add_checksum(bn,
+				      "sha256",
+				      "container",
+				      container->filename,
+				      container->sha256);
+	xb_builder_node_insert_text(bn, "size", size, "type", "download", NULL);
+	if (options->phased_update > 0) {
+		g_autofree gchar *phased = g_strdup_printf("%d", options->phased_update);
+		g_autoptr(XbBuilderNode) requires =
+		    xb_builder_node_get_child(component, "requires", NULL);
+		xb_builder_node_insert_text(requires, "phased_update", phased, NULL);
+	}
 }

@@ -11,246 +11,321 @@
 #include <glib/gstdio.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <zstd.h>
 
-#include "cabinet-archive.h"
+#include "cabinet-file.h"
+#include "cabinet-metadata.h"
 #include "cabinet-mirror.h"
+#include "cabinet-remote.h"
 
-#define CABINET_MIRROR_CURRENT	    "current"
-#define CABINET_MIRROR_METADATA	    "firmware.xml.zst"
-#define CABINET_MIRROR_METADATA_SIG CABINET_MIRROR_METADATA ".jcat"
-#define CABINET_MIRROR_CONF	    "tdx-module.conf"
-#define CABINET_MIRROR_EDITION	    "edition-"
-#define CABINET_MIRROR_ZSTD_LEVEL   19
+#define CABINET_MIRROR_CURRENT "current"
+#define CABINET_MIRROR_LOCK    ".lock"
+#define CABINET_MIRROR_EDITION "^edition-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$"
+
+/* of a cabinet with the largest image, and of all other files */
+#define CABINET_MIRROR_SIZE_MAX (2 * FU_TDX_BLOB_SIZE_MAX + CABINET_FILE_SIZE_MAX) /* bytes */
 
 /* how far the clock may be behind the last signature before that is a mistake */
 #define CABINET_MIRROR_CLOCK_WAIT_MAX 5 /* s */
 
+struct CabinetMirror {
+	const CabinetOptions *options;
+	const CabinetSigner *signer;
+	gchar *path;
+	CabinetOutput *output; /* the next edition */
+	CabinetRemote *remote;
+	CabinetMetadata *metadata;
+	gint lock;	      /* an open file, so that there is one writer */
+	gint current;	      /* what is served now, or -1 */
+	gchar *current_name;  /* (nullable) */
+	gchar *edition;	      /* name of the next one */
+	GHashTable *cabinets; /* (nullable): those of now, by the signed metadata */
+	GString *manifest;    /* for Pulp, and for later runs */
+	gboolean all_kept;
+};
+
 void
 cabinet_mirror_free(CabinetMirror *self)
 {
+	g_clear_pointer(&self->output, cabinet_output_free);
+	g_clear_pointer(&self->remote, cabinet_remote_free);
+	g_clear_pointer(&self->cabinets, g_hash_table_unref);
+	cabinet_metadata_free(self->metadata);
+	if (self->current >= 0)
+		g_close(self->current, NULL);
 	if (self->lock >= 0)
 		g_close(self->lock, NULL);
 	g_free(self->path);
-	g_free(self->current);
-	g_free(self->base_uri);
+	g_free(self->current_name);
+	g_free(self->edition);
+	g_string_free(self->manifest, TRUE);
 	g_free(self);
 }
 
-void
-cabinet_mirror_entry_free(CabinetMirrorEntry *entry)
+/*
+ * what is there
+ */
+
+static gboolean
+cabinet_mirror_is_edition(const gchar *name)
 {
-	g_free(entry->filename);
-	g_free(entry->sha256);
-	if (entry->components != NULL)
-		g_ptr_array_unref(entry->components);
-	g_free(entry);
+	return g_regex_match_simple(CABINET_MIRROR_EDITION, name, G_REGEX_DOLLAR_ENDONLY, 0);
+}
+
+static gboolean
+cabinet_mirror_set_error_foreign(CabinetMirror *self, const gchar *name, GError **error)
+{
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_INVALID_FILE,
+		    "%s/%s is not what tdx-module-cabinet makes, so nothing is changed: make the "
+		    "mirror in another folder, or move it away",
+		    self->path,
+		    name);
+	return FALSE;
 }
 
 static gboolean
 cabinet_mirror_lock(CabinetMirror *self, GError **error)
 {
-	g_autofree gchar *filename = g_build_filename(self->path, ".lock", NULL);
+	struct stat st = {0};
 
-	self->lock = g_open(filename, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (self->lock < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_WRITE,
-			    "failed to open %s: %s",
-			    filename,
-			    g_strerror(errno));
-		return FALSE;
-	}
+	self->lock = openat(self->output->parent,
+			    CABINET_MIRROR_LOCK,
+			    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			    0644);
+	if (self->lock < 0 && errno != ELOOP)
+		return cabinet_output_set_error(self->output, "open", CABINET_MIRROR_LOCK, error);
+	if (self->lock < 0 || fstat(self->lock, &st) != 0 || !S_ISREG(st.st_mode))
+		return cabinet_mirror_set_error_foreign(self, CABINET_MIRROR_LOCK, error);
 	if (flock(self->lock, LOCK_EX | LOCK_NB) != 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_BUSY,
-			    "%s is locked: another tdx-module-cabinet is writing this mirror",
-			    filename);
+			    "%s/" CABINET_MIRROR_LOCK
+			    " is locked: another tdx-module-cabinet is writing this mirror",
+			    self->path);
 		return FALSE;
 	}
 	return TRUE;
 }
 
-/* also what a run that was killed has left; fwupd looks for the new edition of a mirror in the file
- * system when the old one is removed */
-static void
-cabinet_mirror_remove_others(CabinetMirror *self, const gchar *edition)
+/* what clients cannot read is as good as missing, and made again */
+static GBytes *
+cabinet_mirror_read_current(CabinetMirror *self, const gchar *name, struct stat *st)
 {
-	const gchar *basename;
-	g_autoptr(GDir) dir = g_dir_open(self->path, 0, NULL);
+	g_autoptr(GBytes) blob = NULL;
 
-	while (dir != NULL && (basename = g_dir_read_name(dir)) != NULL) {
-		g_autofree gchar *path = g_build_filename(self->path, basename, NULL);
-		if (!g_str_has_prefix(basename, CABINET_MIRROR_EDITION) &&
-		    !g_str_has_prefix(basename, CABINET_OUTPUT_PREFIX))
-			continue;
-		if (g_strcmp0(basename, edition) != 0)
-			cabinet_output_remove_folder(path);
+	if (self->current < 0)
+		return NULL;
+	blob =
+	    cabinet_file_read(self->current, name, O_NOFOLLOW, CABINET_MIRROR_SIZE_MAX, st, NULL);
+	if (blob == NULL || (st->st_mode & 0444) != 0444)
+		return NULL;
+	return g_steal_pointer(&blob);
+}
+
+static gboolean
+cabinet_mirror_open_current(CabinetMirror *self, GError **error)
+{
+	gchar target[64] = {'\0'};
+	gssize rc =
+	    readlinkat(self->output->parent, CABINET_MIRROR_CURRENT, target, sizeof(target) - 1);
+
+	if (rc < 0 && errno == ENOENT)
+		return TRUE;
+	if (rc < 0 || !cabinet_mirror_is_edition(target))
+		return cabinet_mirror_set_error_foreign(self, CABINET_MIRROR_CURRENT, error);
+	self->current = cabinet_file_open_folder(self->output->parent, target);
+	if (self->current < 0 && errno != ENOENT)
+		return cabinet_mirror_set_error_foreign(self, target, error);
+	self->current_name = g_strdup(target);
+	return TRUE;
+}
+
+/* signed by this signer, or there are none */
+static void
+cabinet_mirror_load_cabinets(CabinetMirror *self)
+{
+	struct stat st = {0};
+	g_autoptr(GBytes) metadata =
+	    cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA, &st);
+	g_autoptr(GBytes) sig = cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
+
+	if (metadata != NULL && sig != NULL &&
+	    cabinet_signer_has_signed(self->signer, sig, CABINET_OUTPUT_METADATA, metadata))
+		self->cabinets = cabinet_metadata_read_cabinets(metadata);
+}
+
+/* the link for later; FAT, exFAT and some network file systems have none */
+static gboolean
+cabinet_mirror_make_link(CabinetMirror *self, GError **error)
+{
+	if (symlinkat(self->edition, self->output->fd, CABINET_OUTPUT_LINK) == 0)
+		return TRUE;
+	cabinet_output_set_error(self->output, "make a link in", self->output->name, error);
+	g_prefix_error_literal(error,
+			       "a mirror needs a file system with symbolic links; make it on one, "
+			       "and copy what DIR/current has: ");
+	return FALSE;
+}
+
+/* also makes what an earlier run made with another umask readable */
+static gboolean
+cabinet_mirror_check_folder(CabinetMirror *self, GError **error)
+{
+	struct stat st = {0};
+
+	if (fstatat(self->output->parent, CABINET_OUTPUT_CONF, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(st.st_mode))
+		return cabinet_mirror_set_error_foreign(self, CABINET_OUTPUT_CONF, error);
+	for (guint i = 0; i < 2; i++) {
+		gint fd = i == 0 ? self->output->parent : self->current;
+		if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0555) != 0555 &&
+		    fchmod(fd, (st.st_mode & 0777) | 0555) != 0)
+			return cabinet_output_set_error(self->output,
+							"make readable",
+							i == 0 ? "." : CABINET_MIRROR_CURRENT,
+							error);
 	}
+	return TRUE;
+}
+
+static gchar *
+cabinet_mirror_build_edition(void)
+{
+	g_autofree gchar *random = g_strdup_printf("%08x", g_random_int());
+	g_autofree gchar *format = g_strconcat("edition-%Y%m%dT%H%M%SZ-", random, NULL);
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	return g_date_time_format(now, format);
 }
 
 /* there can be one writer at a time */
 CabinetMirror *
 cabinet_mirror_new(const gchar *path,
-		   const gchar *base_uri,
+		   const CabinetOptions *options,
 		   const CabinetSigner *signer,
 		   GError **error)
 {
-	g_autofree gchar *link = NULL;
-	g_autofree gchar *target = NULL;
 	g_autoptr(CabinetMirror) self = g_new0(CabinetMirror, 1);
 
-	self->lock = -1;
-	self->path = g_canonicalize_filename(path, NULL);
-	self->base_uri = g_strdup(base_uri);
+	self->lock = self->current = -1;
+	self->options = options;
 	self->signer = signer;
-	if (g_mkdir_with_parents(self->path, 0755) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_WRITE,
-			    "failed to make the folder %s: %s",
-			    self->path,
-			    g_strerror(errno));
+	self->all_kept = TRUE;
+	self->path = g_canonicalize_filename(path, NULL);
+	self->edition = cabinet_mirror_build_edition();
+	self->manifest = g_string_new(NULL);
+	self->metadata = cabinet_metadata_new();
+	self->remote = cabinet_remote_new(self->path, options, error);
+	if (self->remote == NULL)
 		return NULL;
-	}
-	if (!cabinet_mirror_lock(self, error))
+	self->output = cabinet_output_new(self->path, error);
+	if (self->output == NULL || !cabinet_mirror_make_link(self, error) ||
+	    !cabinet_mirror_lock(self, error) || !cabinet_mirror_open_current(self, error) ||
+	    !cabinet_mirror_check_folder(self, error))
 		return NULL;
-	link = g_build_filename(self->path, CABINET_MIRROR_CURRENT, NULL);
-	target = g_file_read_link(link, NULL);
-	if (target != NULL)
-		self->current = g_build_filename(self->path, target, NULL);
-	cabinet_mirror_remove_others(self, target);
+	cabinet_mirror_load_cabinets(self);
 	return g_steal_pointer(&self);
 }
 
+/*
+ * cabinets
+ */
+
+/* a cabinet that is there already, if the metadata proves that it is whole */
 static GBytes *
-cabinet_mirror_read_current(CabinetMirror *self, const gchar *name)
+cabinet_mirror_keep(CabinetMirror *self, const gchar *filename, gchar **sha256)
 {
-	g_autofree gchar *filename = NULL;
+	struct stat st = {0};
+	struct stat st_new = {0};
+	const gchar *expected =
+	    self->cabinets != NULL ? g_hash_table_lookup(self->cabinets, filename) : NULL;
+	g_autoptr(GBytes) blob = NULL;
 
-	if (self->current == NULL)
+	if (expected == NULL)
 		return NULL;
-	filename = g_build_filename(self->current, name, NULL);
-	return fu_bytes_get_contents(filename, NULL);
-}
-
-static gboolean
-cabinet_mirror_entry_add_components(CabinetMirrorEntry *entry,
-				    const CabinetOptions *options,
-				    GBytes *blob,
-				    GError **error)
-{
-	const CabinetRelease *release = entry->release;
-	g_autofree gchar *sha1 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
-	CabinetMetainfoContainer container = {.filename = entry->filename,
-					      .sha1 = sha1,
-					      .sha256 = entry->sha256,
-					      .size = g_bytes_get_size(blob)};
-
-	entry->components = g_ptr_array_new_with_free_func(g_object_unref);
-	for (guint i = 0; i < release->targets->len; i++) {
-		const CabinetTarget *target = &g_array_index(release->targets, CabinetTarget, i);
-		XbBuilderNode *component =
-		    cabinet_metainfo_build(release, target, options, &container, error);
-		if (component == NULL)
-			return FALSE;
-		g_ptr_array_add(entry->components, component);
+	blob = cabinet_mirror_read_current(self, filename, &st);
+	if (blob == NULL)
+		return NULL;
+	*sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, blob);
+	if (g_strcmp0(*sha256, expected) != 0) {
+		g_clear_pointer(sha256, g_free);
+		return NULL;
 	}
-	return TRUE;
+	if (linkat(self->current, filename, self->output->fd, filename, 0) == 0 &&
+	    fstatat(self->output->fd, filename, &st_new, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == st_new.st_dev && st.st_ino == st_new.st_ino)
+		return g_steal_pointer(&blob);
+
+	/* without hard links, or replaced meanwhile */
+	unlinkat(self->output->fd, filename, 0);
+	if (!cabinet_output_write(self->output, filename, blob, NULL))
+		return NULL;
+	return g_steal_pointer(&blob);
 }
 
-/* adds a signed cabinet: the one that is there already, if it is the same and not damaged */
-CabinetMirrorEntry *
+static void
+cabinet_mirror_add_to_manifest(CabinetMirror *self,
+			       const gchar *filename,
+			       const gchar *sha256,
+			       GBytes *blob)
+{
+	g_string_append_printf(self->manifest,
+			       "%s,%s,%" G_GSIZE_FORMAT "\n",
+			       filename,
+			       sha256,
+			       g_bytes_get_size(blob));
+}
+
+/* a signed cabinet: the one that is there already, if it is the same and not damaged; gives its
+ * path as clients see it, and its SHA-256 */
+gboolean
 cabinet_mirror_add(CabinetMirror *self,
-		   CabinetOutput *output,
 		   const CabinetRelease *release,
-		   const CabinetOptions *options,
+		   gchar **filename,
+		   gchar **sha256,
 		   GError **error)
 {
+	CabinetMetainfoContainer container = {0};
 	g_autofree gchar *key = NULL;
+	g_autofree gchar *name = NULL;
+	g_autofree gchar *sha1 = NULL;
+	g_autoptr(CabinetArchive) archive = cabinet_archive_new(release, self->options, error);
 	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(CabinetArchive) cabinet = NULL;
-	g_autoptr(CabinetMirrorEntry) entry = g_new0(CabinetMirrorEntry, 1);
 
-	cabinet = cabinet_archive_new(release, options, error);
-	if (cabinet == NULL)
-		return NULL;
-	key = cabinet_archive_get_key(cabinet, self->signer);
-	entry->release = release;
-	entry->filename = g_strdup_printf("tdx-module-%s-%s.cab", release->version, key);
-	blob = cabinet_mirror_read_current(self, entry->filename);
-	entry->kept = blob != NULL && cabinet_archive_matches(cabinet, self->signer, blob);
-	if (entry->kept) {
-		if (!cabinet_output_link(output, entry->filename, self->current, error))
-			return NULL;
-	} else {
-		g_clear_pointer(&blob, g_bytes_unref);
-		blob = cabinet_archive_write(cabinet, self->signer, error);
-		if (blob == NULL || !cabinet_output_write(output, entry->filename, blob, error))
-			return NULL;
+	if (archive == NULL)
+		return FALSE;
+	key = cabinet_archive_get_key(archive, self->signer);
+	name = g_strdup_printf("tdx-module-%s-%s.cab", release->version, key);
+	blob = cabinet_mirror_keep(self, name, sha256);
+	if (blob == NULL) {
+		self->all_kept = FALSE;
+		blob = cabinet_archive_write(archive, self->options, self->signer, error);
+		if (blob == NULL || !cabinet_output_write(self->output, name, blob, error))
+			return FALSE;
+		*sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, blob);
 	}
-	entry->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
-	if (!cabinet_mirror_entry_add_components(entry, options, blob, error))
-		return NULL;
-	return g_steal_pointer(&entry);
+	sha1 = cabinet_file_hash(G_CHECKSUM_SHA1, blob);
+	container.filename = name;
+	container.sha1 = sha1;
+	container.sha256 = *sha256;
+	container.size = g_bytes_get_size(blob);
+	cabinet_mirror_add_to_manifest(self, name, *sha256, blob);
+	*filename = g_build_filename(self->path, CABINET_MIRROR_CURRENT, name, NULL);
+	return cabinet_metadata_add(self->metadata, archive, self->options, &container, error);
 }
 
-static GBytes *
-cabinet_mirror_build_metadata(GPtrArray *entries, GError **error)
-{
-	gsize bufsz;
-	gsize size;
-	g_autofree gchar *xml = NULL;
-	g_autofree gchar *buf = NULL;
-	g_autoptr(XbBuilderNode) components = xb_builder_node_new("components");
+/*
+ * signing
+ */
 
-	xb_builder_node_set_attr(components, "origin", "tdx-module-cabinet");
-	xb_builder_node_set_attr(components, "version", "0.9");
-	for (guint i = 0; i < entries->len; i++) {
-		CabinetMirrorEntry *entry = g_ptr_array_index(entries, i);
-		for (guint j = 0; j < entry->components->len; j++)
-			xb_builder_node_add_child(components,
-						  g_ptr_array_index(entry->components, j));
-	}
-	xml = xb_builder_node_export(components,
-				     XB_NODE_EXPORT_FLAG_ADD_HEADER |
-					 XB_NODE_EXPORT_FLAG_FORMAT_MULTILINE |
-					 XB_NODE_EXPORT_FLAG_COLLAPSE_EMPTY,
-				     error);
-	if (xml == NULL)
-		return NULL;
-	bufsz = ZSTD_compressBound(strlen(xml));
-	buf = g_malloc(bufsz);
-	size = ZSTD_compress(buf, bufsz, xml, strlen(xml), CABINET_MIRROR_ZSTD_LEVEL);
-	if (ZSTD_isError(size)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "failed to compress the metadata: %s",
-			    ZSTD_getErrorName(size));
-		return NULL;
-	}
-	return g_bytes_new(buf, size);
-}
-
-static gchar *
-cabinet_mirror_build_conf(CabinetMirror *self)
-{
-	g_autofree gchar *local = g_strdup_printf("file://%s/" CABINET_MIRROR_CURRENT, self->path);
-	return g_strdup_printf("[fwupd Remote]\n"
-			       "Enabled=true\n"
-			       "Title=TDX modules\n"
-			       "MetadataURI=%s/" CABINET_MIRROR_METADATA "\n",
-			       self->base_uri != NULL ? self->base_uri : local);
-}
-
-/* of an edition that is complete; 0 if there is none */
+/* of the edition that is served; 0 if there is none */
 static gint64
 cabinet_mirror_get_signed_at(CabinetMirror *self)
 {
-	g_autoptr(GBytes) blob = cabinet_mirror_read_current(self, CABINET_MIRROR_METADATA_SIG);
+	struct stat st = {0};
+	g_autoptr(GBytes) blob =
+	    cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
 	g_autoptr(GInputStream) stream = NULL;
 	g_autoptr(GPtrArray) blobs = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
@@ -276,14 +351,20 @@ cabinet_mirror_wait_for_clock(CabinetMirror *self, GError **error)
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 
 	if (signed_at - now > CABINET_MIRROR_CLOCK_WAIT_MAX) {
+		g_autoptr(GDateTime) dt = g_date_time_new_from_unix_utc(signed_at);
+		g_autofree gchar *date = g_date_time_format(dt, "%F %T");
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_DATA,
-			    "%s/" CABINET_MIRROR_METADATA_SIG " was signed %" G_GINT64_FORMAT
-			    " seconds in the future, and clients refuse what is signed earlier; "
-			    "set the clock",
-			    self->current,
-			    signed_at - now);
+			    "%s/" CABINET_MIRROR_CURRENT "/" CABINET_OUTPUT_METADATA_SIG
+			    " was signed at %s UTC, which is in the future, and hosts refuse what "
+			    "is signed earlier; if the clock is wrong now, set it; if it was wrong "
+			    "then, remove the link %s/" CABINET_MIRROR_CURRENT
+			    ", run this again, and on each host that has refreshed since run "
+			    "fwupdmgr clean-remote tdx-module",
+			    self->path,
+			    date,
+			    self->path);
 		return FALSE;
 	}
 	while (g_get_real_time() / G_USEC_PER_SEC <= signed_at)
@@ -292,113 +373,287 @@ cabinet_mirror_wait_for_clock(CabinetMirror *self, GError **error)
 }
 
 static gboolean
-cabinet_mirror_write_metadata(CabinetMirror *self,
-			      CabinetOutput *output,
-			      GBytes *metadata,
-			      GError **error)
+cabinet_mirror_write_metadata(CabinetMirror *self, GBytes *metadata, GError **error)
 {
+	g_autoptr(GBytes) manifest = NULL;
 	g_autoptr(GBytes) sig = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
+	g_autofree gchar *sha256 = NULL;
 
 	if (!cabinet_mirror_wait_for_clock(self, error) ||
-	    !cabinet_signer_sign(self->signer, jcat_file, CABINET_MIRROR_METADATA, metadata, error))
+	    !cabinet_signer_sign(self->signer,
+				 jcat_file,
+				 CABINET_OUTPUT_METADATA,
+				 metadata,
+				 NULL,
+				 error))
 		return FALSE;
 	sig = cabinet_signer_export(jcat_file, error);
 	if (sig == NULL)
 		return FALSE;
-	return cabinet_output_write(output, CABINET_MIRROR_METADATA, metadata, error) &&
-	       cabinet_output_write(output, CABINET_MIRROR_METADATA_SIG, sig, error);
+	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, sig);
+	cabinet_mirror_add_to_manifest(self, CABINET_OUTPUT_METADATA_SIG, sha256, sig);
+	manifest = g_bytes_new(self->manifest->str, self->manifest->len);
+	return cabinet_output_write(self->output, CABINET_OUTPUT_METADATA, metadata, error) &&
+	       cabinet_output_write(self->output, CABINET_OUTPUT_METADATA_SIG, sig, error) &&
+	       cabinet_output_write(self->output, CABINET_OUTPUT_MANIFEST, manifest, error);
+}
+
+/* the signature differs each time, and stands last in the manifest */
+static gboolean
+cabinet_mirror_is_same(CabinetMirror *self, GBytes *metadata)
+{
+	struct stat st = {0};
+	g_autofree gchar *sha256 = NULL;
+	g_autoptr(GBytes) manifest_old =
+	    cabinet_mirror_read_current(self, CABINET_OUTPUT_MANIFEST, &st);
+	g_autoptr(GBytes) metadata_old =
+	    cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA, &st);
+	g_autoptr(GBytes) sig = cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
+	g_autoptr(GBytes) manifest = NULL;
+	g_autoptr(GString) text = NULL;
+
+	if (!self->all_kept || self->cabinets == NULL || manifest_old == NULL ||
+	    metadata_old == NULL || sig == NULL || !g_bytes_equal(metadata, metadata_old))
+		return FALSE;
+	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, sig);
+	text = g_string_new(self->manifest->str);
+	g_string_append_printf(text,
+			       CABINET_OUTPUT_METADATA_SIG ",%s,%" G_GSIZE_FORMAT "\n",
+			       sha256,
+			       g_bytes_get_size(sig));
+	manifest = g_string_free_to_bytes(g_steal_pointer(&text));
+	return g_bytes_equal(manifest, manifest_old);
+}
+
+/*
+ * editions
+ */
+
+/* for how long an edition has not been served, in seconds; -1 if it never was, or is damaged */
+static gint64
+cabinet_mirror_get_age(gint edition)
+{
+	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+	struct stat st = {0};
+
+	if (fstatat(edition, CABINET_OUTPUT_LINK, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    fstatat(edition, CABINET_OUTPUT_METADATA, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return -1;
+	if (st.st_mtime <= now)
+		return now - st.st_mtime;
+
+	/* the clock was wrong once */
+	utimensat(edition, CABINET_OUTPUT_METADATA, NULL, AT_SYMLINK_NOFOLLOW);
+	return 0;
 }
 
 static gboolean
-cabinet_mirror_is_same(CabinetMirror *self, GPtrArray *entries, GBytes *metadata)
+cabinet_mirror_is_kept(CabinetMirror *self, gint edition)
 {
-	g_autoptr(GBytes) metadata_old = cabinet_mirror_read_current(self, CABINET_MIRROR_METADATA);
-	g_autoptr(GBytes) sig_old = cabinet_mirror_read_current(self, CABINET_MIRROR_METADATA_SIG);
+	gint64 age = cabinet_mirror_get_age(edition);
+	return age >= 0 && age < (gint64)self->options->keep_days * 24 * 60 * 60;
+}
 
-	if (metadata_old == NULL || !g_bytes_equal(metadata, metadata_old) || sig_old == NULL ||
-	    !cabinet_signer_has_signed(self->signer, sig_old, CABINET_MIRROR_METADATA, metadata))
-		return FALSE;
-	for (guint i = 0; i < entries->len; i++) {
-		CabinetMirrorEntry *entry = g_ptr_array_index(entries, i);
-		if (!entry->kept)
+static gboolean
+cabinet_mirror_is_cabinet(const gchar *name)
+{
+	return g_regex_match_simple(CABINET_OUTPUT_CABINET, name, G_REGEX_DOLLAR_ENDONLY, 0);
+}
+
+static gint
+cabinet_mirror_open_edition(CabinetMirror *self, const gchar *name)
+{
+	return cabinet_mirror_is_edition(name)
+		   ? cabinet_file_open_folder(self->output->parent, name)
+		   : -1;
+}
+
+/* (element-type utf8): the cabinets of an edition, but not those that it has from others */
+static GHashTable *
+cabinet_mirror_find_cabinets(gint edition)
+{
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_auto(GStrv) lines = NULL;
+	g_autofree gchar *text = NULL;
+	g_autoptr(GBytes) blob = cabinet_file_read(edition,
+						   CABINET_OUTPUT_MANIFEST,
+						   O_NOFOLLOW,
+						   CABINET_MIRROR_SIZE_MAX,
+						   NULL,
+						   NULL);
+
+	if (blob == NULL)
+		return g_steal_pointer(&names);
+	text = g_strndup(g_bytes_get_data(blob, NULL), g_bytes_get_size(blob));
+	lines = g_strsplit(text, "\n", -1);
+	for (guint i = 0; lines[i] != NULL; i++) {
+		gchar *name = g_strndup(lines[i], strcspn(lines[i], ","));
+		if (cabinet_mirror_is_cabinet(name))
+			g_hash_table_add(names, name);
+		else
+			g_free(name);
+	}
+	return g_steal_pointer(&names);
+}
+
+/* hosts that have not refreshed since ask for the same name */
+static gboolean
+cabinet_mirror_carry(CabinetMirror *self, gint edition, const gchar *name, GError **error)
+{
+	struct stat st = {0};
+	g_autoptr(GBytes) blob = NULL;
+
+	if (fstatat(edition, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+	    faccessat(self->output->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    linkat(edition, name, self->output->fd, name, 0) == 0)
+		return TRUE;
+	blob = cabinet_file_read(edition, name, O_NOFOLLOW, CABINET_MIRROR_SIZE_MAX, NULL, error);
+	return blob != NULL && cabinet_output_write(self->output, name, blob, error);
+}
+
+static gboolean
+cabinet_mirror_carry_all(CabinetMirror *self, GError **error)
+{
+	g_autoptr(GPtrArray) folders = cabinet_file_list(self->output->parent);
+
+	for (guint i = 0; i < folders->len; i++) {
+		GHashTableIter iter;
+		gpointer name = NULL;
+		gboolean ret = TRUE;
+		gint fd = cabinet_mirror_open_edition(self, g_ptr_array_index(folders, i));
+		g_autoptr(GHashTable) names = NULL;
+
+		if (fd < 0)
+			continue;
+		names = cabinet_mirror_find_cabinets(fd);
+		g_hash_table_iter_init(&iter, names);
+		while (ret && cabinet_mirror_is_kept(self, fd) &&
+		       g_hash_table_iter_next(&iter, &name, NULL))
+			ret = cabinet_mirror_carry(self, fd, name, error);
+		g_close(fd, NULL);
+		if (!ret)
 			return FALSE;
 	}
 	return TRUE;
 }
 
-/* the one moment at which clients see the new edition */
-static gboolean
-cabinet_mirror_switch(CabinetMirror *self, const gchar *edition, GError **error)
+/* editions whose time is over, and then their cabinets in the one that is served */
+static void
+cabinet_mirror_retire(CabinetMirror *self, const gchar *live)
 {
-	g_autofree gchar *link = g_build_filename(self->path, CABINET_MIRROR_CURRENT, NULL);
-	g_autofree gchar *link_new = g_build_filename(self->path, "." CABINET_MIRROR_CURRENT, NULL);
+	gint live_fd = cabinet_mirror_open_edition(self, live);
+	g_autoptr(GHashTable) wanted = cabinet_mirror_find_cabinets(live_fd);
+	g_autoptr(GPtrArray) folders = cabinet_file_list(self->output->parent);
+	g_autoptr(GPtrArray) names = cabinet_file_list(live_fd);
 
-	g_unlink(link_new);
-	if (symlink(edition, link_new) != 0 || g_rename(link_new, link) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_WRITE,
-			    "failed to point %s to %s: %s",
-			    link,
-			    edition,
-			    g_strerror(errno));
-		return FALSE;
+	for (guint i = 0; i < folders->len; i++) {
+		const gchar *folder = g_ptr_array_index(folders, i);
+		gint fd = g_strcmp0(folder, live) != 0 ? cabinet_mirror_open_edition(self, folder)
+						       : -1;
+		if (fd < 0)
+			continue;
+		if (cabinet_mirror_is_kept(self, fd)) {
+			g_autoptr(GHashTable) earlier = cabinet_mirror_find_cabinets(fd);
+			GHashTableIter iter;
+			gpointer name = NULL;
+			g_hash_table_iter_init(&iter, earlier);
+			while (g_hash_table_iter_next(&iter, &name, NULL))
+				g_hash_table_add(wanted, g_strdup(name));
+
+			/* a daemon that sees the mirror as a folder watches this one, and looks for
+			 * the new one when it changes */
+			fchmodat(fd, CABINET_OUTPUT_METADATA, 0644, 0);
+		} else {
+			cabinet_output_remove_folder(self->output->parent, folder);
+		}
+		g_close(fd, NULL);
 	}
-	return TRUE;
+	for (guint i = 0; i < names->len; i++) {
+		const gchar *name = g_ptr_array_index(names, i);
+		if (cabinet_mirror_is_cabinet(name) && !g_hash_table_contains(wanted, name))
+			unlinkat(live_fd, name, 0);
+	}
+	g_close(live_fd, NULL);
 }
+
+/*
+ * publishing
+ */
 
 static gboolean
 cabinet_mirror_write_conf(CabinetMirror *self, GError **error)
 {
-	g_autofree gchar *filename = g_build_filename(self->path, CABINET_MIRROR_CONF, NULL);
-	g_autofree gchar *old = NULL;
-	g_autofree gchar *text = cabinet_mirror_build_conf(self);
+	struct stat st = {0};
+	gint parent = self->output->parent;
+	g_autoptr(GBytes) old = NULL;
+	g_autoptr(GBytes) text = g_bytes_new(self->remote->text, strlen(self->remote->text));
 
-	if (g_file_get_contents(filename, &old, NULL, NULL) && g_strcmp0(old, text) == 0)
+	old = cabinet_file_read(parent,
+				CABINET_OUTPUT_CONF,
+				O_NOFOLLOW,
+				CABINET_FILE_SIZE_MAX,
+				&st,
+				NULL);
+	if (old != NULL && (st.st_mode & 0777) == self->remote->mode && g_bytes_equal(old, text))
 		return TRUE;
-	return g_file_set_contents_full(filename,
-					text,
-					strlen(text),
-					G_FILE_SET_CONTENTS_CONSISTENT,
-					0644,
-					error);
+	if (!cabinet_file_write(self->output->fd,
+				CABINET_OUTPUT_CONF,
+				text,
+				self->remote->mode,
+				error))
+		return FALSE;
+	if (renameat(self->output->fd, CABINET_OUTPUT_CONF, parent, CABINET_OUTPUT_CONF) != 0)
+		return cabinet_output_set_error(self->output,
+						"replace",
+						CABINET_OUTPUT_CONF,
+						error);
+	return TRUE;
 }
 
-/* never the name of the edition that clients see, although that may be from the same second */
-static gchar *
-cabinet_mirror_build_edition(void)
+/* the one moment at which clients see the new edition */
+static gboolean
+cabinet_mirror_switch(CabinetMirror *self, GError **error)
 {
-	g_autofree gchar *random = g_strdup_printf("%08x", g_random_int());
-	g_autofree gchar *format =
-	    g_strconcat(CABINET_MIRROR_EDITION "%Y%m%dT%H%M%SZ-", random, NULL);
-	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-	return g_date_time_format(now, format);
+	if (renameat(self->output->fd,
+		     CABINET_OUTPUT_LINK,
+		     self->output->parent,
+		     CABINET_MIRROR_CURRENT) != 0 ||
+	    fsync(self->output->parent) != 0)
+		return cabinet_output_set_error(self->output,
+						"replace",
+						CABINET_MIRROR_CURRENT,
+						error);
+	return TRUE;
 }
 
 /* signs the metadata and lets clients see the new edition, unless it would be the same as the last
  */
 gboolean
-cabinet_mirror_publish(CabinetMirror *self,
-		       CabinetOutput *output,
-		       GPtrArray *entries,
-		       gboolean *changed,
-		       GError **error)
+cabinet_mirror_publish(CabinetMirror *self, gboolean *changed, GError **error)
 {
-	g_autofree gchar *edition = NULL;
-	g_autoptr(GBytes) metadata = cabinet_mirror_build_metadata(entries, error);
+	g_autofree gchar *sha256 = NULL;
+	g_autoptr(GBytes) metadata = cabinet_metadata_finish(self->metadata);
 
-	if (metadata == NULL)
+	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, metadata);
+	cabinet_mirror_add_to_manifest(self, CABINET_OUTPUT_METADATA, sha256, metadata);
+	*changed = !cabinet_mirror_is_same(self, metadata);
+	if (!*changed) {
+		if (!cabinet_mirror_write_conf(self, error))
+			return FALSE;
+		cabinet_mirror_retire(self, self->current_name);
+		return TRUE;
+	}
+
+	/* from when on it is not the newest */
+	if (self->current >= 0)
+		utimensat(self->current, CABINET_OUTPUT_METADATA, NULL, AT_SYMLINK_NOFOLLOW);
+	if (!cabinet_mirror_write_metadata(self, metadata, error) ||
+	    !cabinet_mirror_carry_all(self, error) ||
+	    !cabinet_output_publish_folder(self->output, self->edition, error) ||
+	    !cabinet_mirror_write_conf(self, error) || !cabinet_mirror_switch(self, error))
 		return FALSE;
-	*changed = !cabinet_mirror_is_same(self, entries, metadata);
-	if (!*changed)
-		return cabinet_mirror_write_conf(self, error);
-	if (!cabinet_mirror_write_metadata(self, output, metadata, error))
-		return FALSE;
-	edition = cabinet_mirror_build_edition();
-	if (!cabinet_output_publish_folder(output, edition, error) ||
-	    !cabinet_mirror_write_conf(self, error) || !cabinet_mirror_switch(self, edition, error))
-		return FALSE;
-	cabinet_mirror_remove_others(self, edition);
+	self->output->made = FALSE;
+	cabinet_mirror_retire(self, self->edition);
 	return TRUE;
 }

@@ -6,6 +6,9 @@
 
 #include "config.h"
 
+#include <fcntl.h>
+
+#include "cabinet-file.h"
 #include "cabinet-quirks.h"
 
 /* set by meson: QUIRKS_DIR, LOCAL_QUIRKS_DIR */
@@ -16,9 +19,11 @@ cabinet_quirks_add_signers(GPtrArray *signers, const gchar *filename, GError **e
 {
 	g_autofree gchar *value = NULL;
 	g_auto(GStrv) split = NULL;
+	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(GKeyFile) kf = g_key_file_new();
 
-	if (!g_key_file_load_from_file(kf, filename, G_KEY_FILE_NONE, error)) {
+	blob = cabinet_file_read(AT_FDCWD, filename, 0, CABINET_FILE_SIZE_MAX, NULL, error);
+	if (blob == NULL || !g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, error)) {
 		g_prefix_error(error, "failed to read the quirk file %s: ", filename);
 		return FALSE;
 	}

@@ -6,8 +6,9 @@
 
 #include "config.h"
 
-#include <glib/gstdio.h>
+#include <fcntl.h>
 
+#include "cabinet-file.h"
 #include "cabinet-release.h"
 #include "fu-tdx-preflight.h"
 #include "tdx-released.h"
@@ -21,33 +22,11 @@ cabinet_release_free(CabinetRelease *self)
 	g_free(self->date);
 	g_free(self->mrseam);
 	g_clear_object(&self->sigstruct);
-	if (self->payload != NULL)
-		g_bytes_unref(self->payload);
+	g_free(self->payload_sha256);
 	g_free(self->module_sha256);
 	g_array_unref(self->targets);
 	g_ptr_array_unref(self->warnings);
 	g_free(self);
-}
-
-static GBytes *
-cabinet_release_read(const gchar *filename, GError **error)
-{
-	gchar *buf = NULL;
-	gsize bufsz = 0;
-	GStatBuf st = {0};
-
-	if (g_stat(filename, &st) == 0 && (guint64)st.st_size > FU_TDX_BLOB_SIZE_MAX) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "it has %" G_GUINT64_FORMAT " bytes, expected at most %u",
-			    (guint64)st.st_size,
-			    (guint)FU_TDX_BLOB_SIZE_MAX);
-		return NULL;
-	}
-	if (!g_file_get_contents(filename, &buf, &bufsz, error))
-		return NULL;
-	return g_bytes_new_take(buf, bufsz);
 }
 
 /* the rules that a host asks, as far as they are the same on all of them */
@@ -121,7 +100,7 @@ cabinet_release_ensure_module_sha256(CabinetRelease *self, FuFirmware *firmware,
 
 	if (module == NULL)
 		return FALSE;
-	self->module_sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, module);
+	self->module_sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, module);
 	return TRUE;
 }
 
@@ -168,6 +147,46 @@ cabinet_release_add_warnings(CabinetRelease *self, GPtrArray *signers)
 					     signers);
 }
 
+/* the licence of Intel's binaries allows redistribution only without modification */
+static GBytes *
+cabinet_release_build_payload(FuTdxBlobFirmware *firmware,
+			      GBytes *blob,
+			      const CabinetOptions *options,
+			      GError **error)
+{
+	if (options->header_version == NULL ||
+	    options->blob_version == fu_tdx_blob_firmware_get_blob_version(firmware))
+		return g_bytes_ref(blob);
+	fu_tdx_blob_firmware_set_blob_version(firmware, options->blob_version);
+	return fu_firmware_write(FU_FIRMWARE(firmware), error);
+}
+
+static gboolean
+cabinet_release_ensure_payload(CabinetRelease *self,
+			       FuTdxBlobFirmware *firmware,
+			       GBytes *blob,
+			       const CabinetOptions *options,
+			       GError **error)
+{
+	guint delivered = fu_tdx_blob_firmware_get_blob_version(firmware);
+	g_autoptr(GBytes) payload = NULL;
+
+	payload = cabinet_release_build_payload(firmware, blob, options, error);
+	if (payload == NULL)
+		return FALSE;
+	self->payload_sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, payload);
+	self->payload_size = g_bytes_get_size(payload);
+	if (payload != blob)
+		g_ptr_array_add(self->warnings,
+				g_strdup_printf("%s has the header 0x%x and is published with "
+						"0x%x, so not as it was delivered; check that its "
+						"licence allows that",
+						self->source,
+						delivered,
+						(guint)options->blob_version));
+	return TRUE;
+}
+
 static gboolean
 cabinet_release_parse(CabinetRelease *self,
 		      GBytes *blob,
@@ -189,12 +208,53 @@ cabinet_release_parse(CabinetRelease *self,
 	    !cabinet_release_ensure_date(self, error) ||
 	    !cabinet_release_ensure_module_sha256(self, firmware, error))
 		return FALSE;
-	cabinet_release_ensure_targets(self, FALSE);
+	if (!options->strict || self->map->strict_from->len > 0)
+		cabinet_release_ensure_targets(self, FALSE);
 	cabinet_release_ensure_targets(self, TRUE);
-	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware),
-					      options->blob_version);
-	self->payload = fu_firmware_write(firmware, error);
-	return self->payload != NULL;
+	return cabinet_release_ensure_payload(self,
+					      FU_TDX_BLOB_FIRMWARE(firmware),
+					      blob,
+					      options,
+					      error);
+}
+
+static gboolean
+cabinet_release_is_payload(const CabinetRelease *self, GBytes *blob)
+{
+	g_autofree gchar *sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, blob);
+	return g_strcmp0(sha256, self->payload_sha256) == 0;
+}
+
+/* what is published; read again, as hundreds of them would take too much memory */
+GBytes *
+cabinet_release_read_payload(const CabinetRelease *self,
+			     const CabinetOptions *options,
+			     GError **error)
+{
+	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) payload = NULL;
+
+	blob = cabinet_file_read(AT_FDCWD, self->source, 0, FU_TDX_BLOB_SIZE_MAX, NULL, error);
+	if (blob == NULL)
+		return NULL;
+	if (cabinet_release_is_payload(self, blob))
+		return g_steal_pointer(&blob);
+	if (!fu_firmware_parse_bytes(firmware, blob, 0x0, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, error))
+		return NULL;
+	payload =
+	    cabinet_release_build_payload(FU_TDX_BLOB_FIRMWARE(firmware), blob, options, error);
+	if (payload == NULL)
+		return NULL;
+	if (!cabinet_release_is_payload(self, payload)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_READ,
+			    "%s has changed since it was verified; run this again",
+			    self->source);
+		return NULL;
+	}
+	return g_steal_pointer(&payload);
 }
 
 /* reads and verifies an image as a host would; @map has to outlive what is returned */
@@ -214,7 +274,7 @@ cabinet_release_load(const gchar *filename,
 	self->source = g_strdup(filename);
 	self->targets = g_array_new(FALSE, FALSE, sizeof(CabinetTarget));
 	self->warnings = g_ptr_array_new_with_free_func(g_free);
-	blob = cabinet_release_read(filename, error);
+	blob = cabinet_file_read(AT_FDCWD, filename, 0, FU_TDX_BLOB_SIZE_MAX, NULL, error);
 	if (blob == NULL || !cabinet_release_parse(self, blob, signers, options, error)) {
 		g_prefix_error(error, "%s is not published: ", filename);
 		return NULL;

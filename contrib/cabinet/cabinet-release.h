@@ -8,6 +8,7 @@
 
 #include "cabinet-map.h"
 #include "cabinet-options.h"
+#include "tdx-tcb-info.h"
 
 /* one of the devices that an image is for */
 typedef struct {
@@ -21,8 +22,10 @@ typedef struct {
 	gchar *series;	/* e.g. `1.5` */
 	gchar *source;	/* file that the image came from */
 	const CabinetMapRelease *map;
+	const TdxTcbInfo *tcb_info; /* (nullable): what it fixes, if that is known */
 	FuTdxSigstructFirmware *sigstruct;
-	GBytes *payload; /* the image with the wanted header */
+	gchar *payload_sha256; /* as delivered, unless another header is wanted */
+	gsize payload_size;    /* bytes */
 	guint16 svn;
 	gchar *date;   /* when it was signed, e.g. `2025-02-19` */
 	gchar *mrseam; /* 96 hexadecimal digits */
@@ -39,6 +42,10 @@ cabinet_release_load(const gchar *filename,
 		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
 void
 cabinet_release_free(CabinetRelease *self);
+GBytes *
+cabinet_release_read_payload(const CabinetRelease *self,
+			     const CabinetOptions *options,
+			     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gchar *
 cabinet_release_get_svn_str(const CabinetRelease *self) G_GNUC_NON_NULL(1);
 gint

@@ -6,9 +6,11 @@
 
 #include "config.h"
 
+#include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "cabinet-file.h"
 #include "cabinet-signer.h"
 
 typedef struct {
@@ -32,6 +34,7 @@ cabinet_signer_free(CabinetSigner *self)
 		g_bytes_unref(self->certificate);
 	if (self->key != NULL)
 		g_bytes_unref(self->key);
+	g_free(self->warning);
 	g_free(self);
 }
 
@@ -146,44 +149,58 @@ cabinet_signer_check(CabinetSigner *self,
 	       cabinet_signer_check_time(pair.crt, certificate_fn, error);
 }
 
+static gchar *
+cabinet_signer_check_mode(const gchar *key_fn, const struct stat *st)
+{
+	const gchar *what = st->st_mode & 0022 ? "replaced" : "read";
+
+	if ((st->st_mode & 0066) == 0)
+		return NULL;
+	return g_strdup_printf("the key %s can be %s by others than its owner, who could then "
+			       "decide what hosts run: chmod 600, and make a new one if others "
+			       "have been there",
+			       key_fn,
+			       what);
+}
+
 /* fails if fwupd would not take what they sign */
 CabinetSigner *
 cabinet_signer_new(const gchar *certificate_fn, const gchar *key_fn, GError **error)
 {
+	struct stat st = {0};
 	g_autoptr(CabinetSigner) self = g_new0(CabinetSigner, 1);
 
-	self->certificate = fu_bytes_get_contents(certificate_fn, error);
+	self->certificate =
+	    cabinet_file_read(AT_FDCWD, certificate_fn, 0, CABINET_FILE_SIZE_MAX, NULL, error);
 	if (self->certificate == NULL)
 		return NULL;
-	self->key = fu_bytes_get_contents(key_fn, error);
+	self->key = cabinet_file_read(AT_FDCWD, key_fn, 0, CABINET_FILE_SIZE_MAX, &st, error);
 	if (self->key == NULL)
 		return NULL;
 	if (!cabinet_signer_check(self, certificate_fn, key_fn, error))
 		return NULL;
+	self->warning = cabinet_signer_check_mode(key_fn, &st);
 	return g_steal_pointer(&self);
 }
 
-/* fwupd wants both a checksum and a PKCS#7 signature */
+/* fwupd wants both a checksum and a PKCS#7 signature; @sha256 is that of @blob, if it is known */
 gboolean
 cabinet_signer_sign(const CabinetSigner *self,
 		    JcatFile *jcat_file,
 		    const gchar *id,
 		    GBytes *blob,
+		    const gchar *sha256,
 		    GError **error)
 {
+	g_autofree gchar *sha256_new = sha256 == NULL ? cabinet_file_hash(G_CHECKSUM_SHA256, blob)
+						      : NULL;
 	g_autoptr(JcatBlob) blob_csum = NULL;
 	g_autoptr(JcatBlob) blob_sig = NULL;
 	g_autoptr(JcatContext) context = jcat_context_new();
-	g_autoptr(JcatEngine) engine_csum = NULL;
 	g_autoptr(JcatEngine) engine_sig = NULL;
 	g_autoptr(JcatItem) item = jcat_item_new(id);
 
-	engine_csum = jcat_context_get_engine(context, JCAT_BLOB_KIND_SHA256, error);
-	if (engine_csum == NULL)
-		return FALSE;
-	blob_csum = jcat_engine_self_sign(engine_csum, blob, JCAT_SIGN_FLAG_NONE, error);
-	if (blob_csum == NULL)
-		return FALSE;
+	blob_csum = jcat_blob_new_utf8(JCAT_BLOB_KIND_SHA256, sha256 != NULL ? sha256 : sha256_new);
 	engine_sig = jcat_context_get_engine(context, JCAT_BLOB_KIND_PKCS7, error);
 	if (engine_sig == NULL)
 		return FALSE;

@@ -14,6 +14,7 @@
 typedef struct {
 	GBytes *certificate; /* PEM */
 	GBytes *key;	     /* PEM */
+	gchar *warning;	     /* (nullable): what is risky with them */
 } CabinetSigner;
 
 CabinetSigner *
@@ -27,6 +28,7 @@ cabinet_signer_sign(const CabinetSigner *self,
 		    JcatFile *jcat_file,
 		    const gchar *id,
 		    GBytes *blob,
+		    const gchar *sha256,
 		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
 gboolean
 cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)

@@ -18,11 +18,11 @@ _tdx_module_cabinet()
         mapfile -t COMPREPLY < <(compgen -W '0x200 0x100' -- "$cur")
         return
         ;;
-    --map)
+    --map | --tcb-info)
         _filedir json
         return
         ;;
-    --certificate | --key)
+    --certificate | --key | --tcb-chain)
         _filedir '@(pem|crt|key)'
         return
         ;;
@@ -30,11 +30,20 @@ _tdx_module_cabinet()
         _filedir quirk
         return
         ;;
+    --notes)
+        _filedir
+        return
+        ;;
     --output)
         _filedir -d
         return
         ;;
-    --base-uri | --description | --fwupd-version | --issue | --release-version)
+    --remote-settings)
+        _filedir
+        return
+        ;;
+    --base-uri | --description | --fwupd-version | --issue | --keep | --phased-update | \
+        --release-version)
         return
         ;;
     esac

@@ -10,16 +10,21 @@
 
 #include <json-glib/json-glib.h>
 #include <locale.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cabinet-archive.h"
 #include "cabinet-catalog.h"
+#include "cabinet-file.h"
 #include "cabinet-mirror.h"
 
 /* set by meson: TOOL_VERSION */
 
-#define CABINET_PROGRESS_WIDTH 30 /* characters */
+#define CABINET_MALLOC_KEPT    (32 * 1024 * 1024) /* bytes */
+#define CABINET_PROGRESS_WIDTH 30		  /* characters */
 
 /* one published release, for the report at the end */
 typedef struct {
@@ -53,17 +58,42 @@ tool_add_result(GPtrArray *results,
  * what the user sees
  */
 
+/* on one line, as file names may have anything */
+static gchar *
+tool_escape(const gchar *text)
+{
+	g_autofree gchar *valid = g_utf8_make_valid(text, -1);
+	GString *str = g_string_new(NULL);
+
+	for (const gchar *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+		if (g_unichar_iscntrl(c))
+			g_string_append_printf(str, "\\x%02x", c);
+		else
+			g_string_append_unichar(str, c);
+	}
+	return g_string_free(str, FALSE);
+}
+
+static void
+tool_print_line(FILE *stream, const gchar *prefix, const gchar *text)
+{
+	g_autofree gchar *escaped = tool_escape(text);
+	(stream == stderr ? g_printerr : g_print)("%s%s\n", prefix, escaped);
+}
+
 static void
 tool_show_progress(const CabinetOptions *options, guint done, guint total, const gchar *name)
 {
 	guint filled = total > 0 ? done * CABINET_PROGRESS_WIDTH / total : CABINET_PROGRESS_WIDTH;
 	g_autofree gchar *basename = g_path_get_basename(name);
+	g_autofree gchar *escaped = tool_escape(basename);
 	g_autofree gchar *bar = g_strnfill(CABINET_PROGRESS_WIDTH, ' ');
 
 	if (options->json || !isatty(STDERR_FILENO))
 		return;
 	memset(bar, '*', filled);
-	g_printerr("\r\033[K[%s] %u/%u %s", bar, done, total, basename);
+	g_printerr("\r\033[K[%s] %u/%u %s", bar, done, total, escaped);
 }
 
 static void
@@ -78,16 +108,19 @@ tool_json_add_strings(JsonBuilder *builder, const gchar *name, GPtrArray *string
 {
 	json_builder_set_member_name(builder, name);
 	json_builder_begin_array(builder);
-	for (guint i = 0; i < strings->len; i++)
-		json_builder_add_string_value(builder, g_ptr_array_index(strings, i));
+	for (guint i = 0; i < strings->len; i++) {
+		g_autofree gchar *valid = g_utf8_make_valid(g_ptr_array_index(strings, i), -1);
+		json_builder_add_string_value(builder, valid);
+	}
 	json_builder_end_array(builder);
 }
 
 static void
 tool_json_add_string(JsonBuilder *builder, const gchar *name, const gchar *value)
 {
+	g_autofree gchar *valid = g_utf8_make_valid(value, -1);
 	json_builder_set_member_name(builder, name);
-	json_builder_add_string_value(builder, value);
+	json_builder_add_string_value(builder, valid);
 }
 
 static void
@@ -114,12 +147,16 @@ tool_json_print(JsonBuilder *builder)
 	g_autofree gchar *text = NULL;
 	g_autoptr(JsonNode) root = json_builder_get_root(builder);
 
+	/* in UTF-8, whatever the locale */
 	text = json_to_string(root, TRUE);
-	g_print("%s\n", text);
+	puts(text);
 }
 
 static void
-tool_print_json(const CabinetCatalog *catalog, GPtrArray *results, gboolean changed)
+tool_print_json(const CabinetCatalog *catalog,
+		const gchar *warning,
+		GPtrArray *results,
+		gboolean changed)
 {
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 
@@ -139,6 +176,8 @@ tool_print_json(const CabinetCatalog *catalog, GPtrArray *results, gboolean chan
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
+	if (warning != NULL)
+		tool_json_add_string(builder, "Warning", warning);
 	json_builder_set_member_name(builder, "Changed");
 	json_builder_add_boolean_value(builder, changed);
 	json_builder_end_object(builder);
@@ -172,15 +211,16 @@ tool_print_text(const CabinetCatalog *catalog, GPtrArray *results, gboolean chan
 	for (guint i = 0; i < results->len; i++) {
 		ToolResult *result = g_ptr_array_index(results, i);
 		g_autofree gchar *svn = cabinet_release_get_svn_str(result->release);
-		for (guint j = 0; j < result->release->warnings->len; j++) {
-			g_printerr("warning: %s\n",
-				   (const gchar *)g_ptr_array_index(result->release->warnings, j));
-		}
-		g_print("%s: TDX module %s of %s, SVN %s\n",
-			result->filename,
-			result->release->version,
-			result->release->date,
-			svn);
+		g_autofree gchar *line = g_strdup_printf("%s: TDX module %s of %s, SVN %s",
+							 result->filename,
+							 result->release->version,
+							 result->release->date,
+							 svn);
+		for (guint j = 0; j < result->release->warnings->len; j++)
+			tool_print_line(stderr,
+					"warning: ",
+					g_ptr_array_index(result->release->warnings, j));
+		tool_print_line(stdout, "", line);
 	}
 	tool_print_skipped(catalog);
 	if (!changed)
@@ -190,14 +230,20 @@ tool_print_text(const CabinetCatalog *catalog, GPtrArray *results, gboolean chan
 static void
 tool_print(const CabinetOptions *options,
 	   const CabinetCatalog *catalog,
+	   const CabinetSigner *signer,
 	   GPtrArray *results,
 	   gboolean changed)
 {
+	const gchar *warning = signer != NULL ? signer->warning : NULL;
+
 	tool_hide_progress(options);
-	if (options->json)
-		tool_print_json(catalog, results, changed);
-	else
-		tool_print_text(catalog, results, changed);
+	if (options->json) {
+		tool_print_json(catalog, warning, results, changed);
+		return;
+	}
+	if (warning != NULL)
+		tool_print_line(stderr, "warning: ", warning);
+	tool_print_text(catalog, results, changed);
 }
 
 static void
@@ -207,7 +253,7 @@ tool_print_error(const CabinetOptions *options, const GError *error)
 
 	tool_hide_progress(options);
 	if (!options->json) {
-		g_printerr("%s\n", error->message);
+		tool_print_line(stderr, "", error->message);
 		return;
 	}
 
@@ -269,10 +315,10 @@ tool_build_one(const CabinetOptions *options,
 	cabinet = cabinet_archive_new(release, options, error);
 	if (cabinet == NULL)
 		return FALSE;
-	blob = cabinet_archive_write(cabinet, signer, error);
+	blob = cabinet_archive_write(cabinet, options, signer, error);
 	if (blob == NULL)
 		return FALSE;
-	sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
+	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, blob);
 	filename = g_canonicalize_filename(options->output, NULL);
 	tool_add_result(results, release, g_build_filename(filename, name, NULL), sha256);
 	return cabinet_output_write(output, name, blob, error);
@@ -306,7 +352,7 @@ tool_build(const CabinetOptions *options, gchar **args, GError **error)
 	}
 	if (!cabinet_output_publish_files(output, error))
 		return FALSE;
-	tool_print(options, catalog, results, TRUE);
+	tool_print(options, catalog, signer, results, TRUE);
 	return TRUE;
 }
 
@@ -317,35 +363,27 @@ tool_build(const CabinetOptions *options, gchar **args, GError **error)
 static gboolean
 tool_mirror_publish(const CabinetOptions *options,
 		    CabinetMirror *mirror,
+		    const CabinetSigner *signer,
 		    const CabinetCatalog *catalog,
 		    GError **error)
 {
 	gboolean changed = FALSE;
-	g_autoptr(GPtrArray) entries =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_mirror_entry_free);
 	g_autoptr(GPtrArray) results =
 	    g_ptr_array_new_with_free_func((GDestroyNotify)tool_result_free);
-	g_autoptr(CabinetOutput) output = cabinet_output_new(mirror->path, error);
 
-	if (output == NULL)
-		return FALSE;
 	for (guint i = 0; i < catalog->releases->len; i++) {
 		CabinetRelease *release = g_ptr_array_index(catalog->releases, i);
-		CabinetMirrorEntry *entry;
+		gchar *filename = NULL;
+		g_autofree gchar *sha256 = NULL;
 
 		tool_show_progress(options, i, catalog->releases->len, release->source);
-		entry = cabinet_mirror_add(mirror, output, release, options, error);
-		if (entry == NULL)
+		if (!cabinet_mirror_add(mirror, release, &filename, &sha256, error))
 			return FALSE;
-		g_ptr_array_add(entries, entry);
-		tool_add_result(results,
-				release,
-				g_build_filename(mirror->path, "current", entry->filename, NULL),
-				entry->sha256);
+		tool_add_result(results, release, filename, sha256);
 	}
-	if (!cabinet_mirror_publish(mirror, output, entries, &changed, error))
+	if (!cabinet_mirror_publish(mirror, &changed, error))
 		return FALSE;
-	tool_print(options, catalog, results, changed);
+	tool_print(options, catalog, signer, results, changed);
 	return TRUE;
 }
 
@@ -369,10 +407,10 @@ tool_mirror(const CabinetOptions *options, gchar **args, GError **error)
 	catalog = tool_load_catalog(options, args + 1, error);
 	if (catalog == NULL)
 		return FALSE;
-	mirror = cabinet_mirror_new(args[0], options->base_uri, signer, error);
+	mirror = cabinet_mirror_new(args[0], options, signer, error);
 	if (mirror == NULL)
 		return FALSE;
-	return tool_mirror_publish(options, mirror, catalog, error);
+	return tool_mirror_publish(options, mirror, signer, catalog, error);
 }
 
 /*
@@ -400,10 +438,17 @@ tool_run(CabinetOptions *options, gchar **args, guint n_args, GError **error)
 int
 main(int argc, char **argv)
 {
-	g_auto(CabinetOptions) options = {.progress = tool_show_progress};
+	g_auto(CabinetOptions) options = {.progress = tool_show_progress, .keep_days = 7};
 	g_autoptr(GError) error = NULL;
 
 	setlocale(LC_ALL, "");
+
+	/* a web server is another user */
+	umask(0022);
+
+	/* images come and go, and always new memory costs a quarter of the time */
+	mallopt(M_MMAP_THRESHOLD, CABINET_MALLOC_KEPT);
+	mallopt(M_TRIM_THRESHOLD, CABINET_MALLOC_KEPT);
 	if (!cabinet_options_parse(&options, &argc, &argv, &error)) {
 		tool_print_error(&options, error);
 		return EXIT_FAILURE;

@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Set, Tuple
 
+from tdxtest import lvfs_model
 from tdxtest import release_oracle as oracle
 from tdxtest.images import PUBLISHER, QUIRK, make_image, real_images, run, signer_of, write_quirk
 from tdxtest.release_oracle import INTEL, MADE_UP, Host, Release
@@ -101,6 +102,14 @@ def publish(publication: Publication) -> Path:
     return folder
 
 
+@functools.lru_cache(maxsize=None)
+def serve(publication: Publication) -> Path:
+    """The same, and then what the LVFS server makes of it; gives a folder with metadata."""
+    folder = Path(tempfile.mkdtemp(dir=work_folder().name))
+    lvfs_model.publish(publish(publication), folder)
+    return folder
+
+
 class Engine:
     """The daemon without a client in between, as it is asked thousands of times."""
 
@@ -127,16 +136,31 @@ class Engine:
     def devices(self) -> List[dict]:
         return [d for d in self.call("GetDevices") if d["Plugin"] == "tdx_module"]
 
-    def set_host(self, host: Host) -> dict:
-        """Another host takes the place of the last one; gives its TDX module."""
-        self.bed.uevent("remove")
-        self.bed.wait_for(lambda: not self.devices(), "the removal")
+    def hears_uevents(self) -> bool:
+        """Later ones refuse those of umockdev, as they are not sent by the kernel."""
+        props = "org.freedesktop.DBus.Properties"
+        value = GLib.Variant("(ss)", ("org.freedesktop.fwupd", "DaemonVersion"))
+        done = self.bus.call_sync("org.freedesktop.fwupd", "/", props, "Get", value, None, 0, -1)
+        return oracle.split(done.unpack()[0])[:2] < (2, 1)
+
+    def change_host(self, host: Host) -> None:
         self.bed.mock.set(running=host.running)
         if host.loader is None:
             self.bed.mock.set(erratum="1")  # for which Linux hides the P-SEAMLDR
         else:
             self.bed.mock.set(erratum="0", seamldr=host.loader)
-        self.bed.uevent("add")
+
+    def set_host(self, host: Host) -> dict:
+        """Another host takes the place of the last one; gives its TDX module."""
+        if self.hears_uevents():
+            self.bed.uevent("remove")
+            self.bed.wait_for(lambda: not self.devices(), "the removal")
+            self.change_host(host)
+            self.bed.uevent("add")
+        else:
+            self.bed.stop_daemon()
+            self.change_host(host)
+            self.bed.start_daemon()
         self.bed.wait_for(self.devices, "the device")
         (device,) = self.devices()
         assert device["Version"] == host.running, device
@@ -151,7 +175,9 @@ class Engine:
 
 
 class ChooseCase(TestbedCase):
-    """With the cabinets of a publication in the remote."""
+    """With the cabinets of a publication in the remote, as they are made or as LVFS serves them."""
+
+    served = False
 
     def setUp(self) -> None:
         if not PUBLISHER.exists():
@@ -160,8 +186,11 @@ class ChooseCase(TestbedCase):
     def make_bed(self, publication: Publication, *options: str) -> Testbed:
         bed = self.make_testbed(f"--new-version-map={make_version_map()}", *options, config=CONFIG)
         bed.stop_daemon()
-        for cabinet in publish(publication).glob("*.cab"):
-            shutil.copy(cabinet, bed.cabinets)
+        folder = serve(publication) if self.served else publish(publication)
+        for path in folder.iterdir():
+            shutil.copy(path, bed.cabinets)
+        if self.served:
+            bed.set_remote(bed.cabinets / "firmware.xml.gz")
         bed.start_daemon()
         return bed
 
@@ -223,6 +252,24 @@ class MadeUpTest(DefaultTest):
     loaders = [*LOADERS, "1.5.11", "1.5.12", "2.0.09", "2.0.10"]
 
 
+class ServedTest(DefaultTest):
+    """Nothing that decides is lost on the LVFS server."""
+
+    served = True
+
+
+class ServedStrictTest(StrictTest):
+    """The same with strictly compatible releases only."""
+
+    served = True
+
+
+class ServedMadeUpTest(MadeUpTest):
+    """The same with a map that asks for more than Intel's does so far."""
+
+    served = True
+
+
 class UpdateTest(ChooseCase):
     """The release that is taken is the one that arrives in the kernel."""
 
@@ -273,6 +320,12 @@ class UpdateTest(ChooseCase):
         # some kernels print 1.5.6
         host = Host(0x806F8, "1.5.13", "1.5.06")
         self.update(publication, host, "1.5.28", "--seamldr-unpadded")
+
+
+class ServedUpdateTest(UpdateTest):
+    """What the cabinets of the LVFS server ask for when they are installed."""
+
+    served = True
 
 
 class SvnTest(ChooseCase):

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A signed mirror with the real fwupd, and all that has to be refused from one."""
 
+import fcntl
+import gzip
+import json
 import os
 import re
 import shutil
@@ -10,6 +13,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -126,6 +130,16 @@ class MirrorCase(TestbedCase):
         self.assertEqual(bed.device()["Version"], version)
         self.assertEqual(bed.mock.received(), image.read_bytes())
 
+    def find_changed(self, made: Mirror, before: Dict[str, tuple]) -> Set[str]:
+        """In the folder, where room for a new edition is made each time."""
+        after = made.snapshot()
+        self.assertLessEqual({"current", "tdx-module.conf"}, set(after))
+        return {name for name in {*before, *after} if before.get(name) != after.get(name)} - {"."}
+
+    def versions(self, made: Mirror) -> List[str]:
+        root = mirror.read_metadata(made.current / METADATA)
+        return sorted({release.get("version") for release in root.iter("release")}, reverse=True)
+
     def assert_no_mistakes(self, made: Mirror) -> None:
         self.assertEqual(mirror.find_mistakes(made.current, made.key), [])
 
@@ -174,6 +188,41 @@ class UpdateTest(MirrorCase):
         bed.fwupdmgr("update", check=0)
         self.assert_updated(bed, OLD, made.checkout.path(OLD))
         bed.mock.set(install_version=NEW)
+        bed.fwupdmgr("refresh", "--force", check=0)
+        bed.fwupdmgr("update", check=0)
+        self.assert_updated(bed, NEW, made.checkout.path(NEW))
+
+    def test_withdrawn_since(self) -> None:
+        """Nor does a release that is not offered any more vanish under a host."""
+        made = self.make_mirror(OLD)
+        bed = self.make_bed(made, install=OLD)
+        bed.fwupdmgr("refresh", "--force", check=0)
+        image = made.checkout.path(OLD).rename(made.folder.with_name("old.blob"))
+        made.checkout.add(NEW)
+        made.update()
+        bed.fwupdmgr("update", check=0)
+        self.assert_updated(bed, OLD, image)
+
+    def test_clock_was_wrong(self) -> None:
+        """A host that has metadata from the future takes others after this."""
+        made = self.make_mirror(OLD)
+        saved = shutil.copytree(made.current, made.folder / "saved")
+        made.checkout.add(NEW)
+        made.update()
+        bed = self.make_bed(made)
+        bed.fwupdmgr("refresh", "--force", check=0)
+        made.current.unlink()
+        made.current.symlink_to(saved)
+        bed.fwupdmgr("refresh", "--force", check=1)
+        bed.fwupdmgr("clean-remote", "tdx-module", check=0)
+        bed.fwupdmgr("refresh", "--force", check=0)
+        self.assertEqual(bed.versions(), [OLD])
+
+    def test_elliptic_key(self) -> None:
+        """As in the documentation; signing takes a tenth of the time."""
+        self.key = mirror.make_key(self.keys, "elliptic", kind="ec")
+        made = self.make_mirror(NEW)
+        bed = self.make_bed(made)
         bed.fwupdmgr("refresh", "--force", check=0)
         bed.fwupdmgr("update", check=0)
         self.assert_updated(bed, NEW, made.checkout.path(NEW))
@@ -332,12 +381,12 @@ class RenewTest(MirrorCase):
         made = self.make_mirror(OLD)
         before = made.current.resolve()
         cabinet, remote = made.cabinet(OLD), made.remote()
-        inode, time = cabinet.stat().st_ino, cabinet.stat().st_mtime_ns
+        inode, mtime = cabinet.stat().st_ino, cabinet.stat().st_mtime_ns
         made.checkout.add(NEW)
         self.assertNotEqual(made.update(), before)
         self.assertEqual(made.cabinet(OLD).name, cabinet.name)
         self.assertEqual(made.cabinet(OLD).stat().st_ino, inode)
-        self.assertEqual(made.cabinet(OLD).stat().st_mtime_ns, time)
+        self.assertEqual(made.cabinet(OLD).stat().st_mtime_ns, mtime)
         self.assertEqual(made.remote(), remote)
         self.assertEqual(self.versions(made), [NEW, OLD])
         self.assert_no_mistakes(made)
@@ -345,6 +394,7 @@ class RenewTest(MirrorCase):
     def test_image_removed(self) -> None:
         made = self.make_mirror(OLD, NEW)
         made.checkout.path(OLD).unlink()
+        made.options = ["--keep=0"]
         made.update()
         self.assertEqual(self.versions(made), [NEW])
         self.assertEqual(list(made.current.glob(f"tdx-module-{OLD}-*")), [])
@@ -428,15 +478,352 @@ class RenewTest(MirrorCase):
             with self.subTest(path=path.name):
                 self.assertEqual(get_mode(path), 0o755 if path.is_dir() else 0o644)
 
-    def find_changed(self, made: Mirror, before: Dict[str, tuple]) -> Set[str]:
-        """In the folder, where room for a new edition is made each time."""
-        after = made.snapshot()
-        self.assertLessEqual({"current", "tdx-module.conf"}, set(after))
-        return {name for name in {*before, *after} if before.get(name) != after.get(name)} - {"."}
+    def test_made_readable(self) -> None:
+        """What nobody else can read is not unchanged, and not left so."""
+        made = self.make_mirror(OLD, NEW)
+        names = [".", "current", "tdx-module.conf"]
+        names += [f"current/{path.name}" for path in made.current.iterdir()]
+        for name in names:
+            with self.subTest(name=name):
+                path = made.folder / name
+                path.chmod(0o700 if path.is_dir() else 0o600)
+                made.update()
+                self.assert_readable(made)
+                self.assert_no_mistakes(made)
 
-    def versions(self, made: Mirror) -> List[str]:
-        root = mirror.read_metadata(made.current / METADATA)
-        return sorted({release.get("version") for release in root.iter("release")}, reverse=True)
+    def test_umask(self) -> None:
+        self.addCleanup(os.umask, os.umask(0o077))
+        self.assert_readable(self.make_mirror(NEW))
+
+    def assert_readable(self, made: Mirror) -> None:
+        for path in [made.folder, made.folder / "tdx-module.conf", *made.current.glob("**/*")]:
+            self.assertEqual(get_mode(path), 0o755 if path.is_dir() else 0o644, path)
+
+    def test_manifest(self) -> None:
+        """For Pulp: each file that belongs to the edition, as the specification has it."""
+        made = self.make_mirror(OLD, NEW)
+        made.checkout.path(OLD).unlink()
+        made.update()
+        lines = (made.current / "PULP_MANIFEST").read_text(encoding="utf-8").splitlines()
+        names = [made.cabinet(NEW).name, METADATA, f"{METADATA}.jcat"]
+        expected = [
+            f"{name},{mirror.digest('sha256', made.current / name)},"
+            f"{(made.current / name).stat().st_size}"
+            for name in names
+        ]
+        self.assertEqual(sorted(lines), sorted(expected))
+        (made.current / "PULP_MANIFEST").write_text("", encoding="utf-8")
+        made.update()
+        self.assertNotEqual((made.current / "PULP_MANIFEST").stat().st_size, 0)
+
+
+class KeepTest(MirrorCase):
+    """What a host knows of from its last refresh is served for a week more."""
+
+    def age(self, edition: Path, days: float) -> None:
+        """As if the edition had been replaced that long ago."""
+        then = time.time() - days * 24 * 60 * 60
+        os.utime(edition / METADATA, (then, then))
+
+    def editions(self, made: Mirror) -> List[Path]:
+        return sorted(made.folder.glob("edition-*"))
+
+    def replace(self, made: Mirror, old: str, new: str) -> Path:
+        """Offers one release instead of another, and gives the cabinet of the other."""
+        cabinet = made.cabinet(old)
+        made.checkout.path(old).unlink()
+        made.checkout.add(new)
+        made.update()
+        self.assertEqual(self.versions(made), [new])
+        self.assert_no_mistakes(made)
+        return cabinet
+
+    def test_replaced(self) -> None:
+        made = self.make_mirror(OLD)
+        before = made.cabinet(OLD).read_bytes()
+        cabinet = self.replace(made, OLD, NEW)
+        self.assertEqual(cabinet.read_bytes(), before)
+        self.assertEqual(len(self.editions(made)), 2)
+        made.update()
+        self.assertTrue(cabinet.exists())
+
+    def test_over(self) -> None:
+        """The time counts from when the next one stood, and not from when it was made itself."""
+        made = self.make_mirror(OLD)
+        first = made.current.resolve()
+        self.age(first, 100)
+        cabinet = self.replace(made, OLD, NEW)
+        self.age(first, 6.9)
+        made.update()
+        self.assertTrue(cabinet.exists())
+        self.assertTrue(first.exists())
+        self.age(first, 7.1)
+        made.update()
+        self.assertFalse(cabinet.exists())
+        self.assertEqual(self.editions(made), [made.current.resolve()])
+        self.assertTrue(made.cabinet(NEW).exists())
+        self.assert_no_mistakes(made)
+
+    def test_option(self) -> None:
+        made = self.make_mirror(OLD)
+        made.options = ["--keep=30"]
+        first = made.current.resolve()
+        cabinet = self.replace(made, OLD, NEW)
+        self.age(first, 29.9)
+        made.update()
+        self.assertTrue(cabinet.exists())
+        made.options = ["--keep=0"]
+        made.update()
+        self.assertFalse(cabinet.exists())
+        for days in ["-1", "3651"]:
+            made.options = [f"--keep={days}"]
+            done = mirror.run_tool(made.command())
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"--keep is {days}", done.stdout)
+
+    def test_each_for_itself(self) -> None:
+        """Often renewed, a mirror still lets go of what is old."""
+        made = self.make_mirror("1.5.09")
+        first = made.current.resolve()
+        oldest = self.replace(made, "1.5.09", OLD)
+        self.age(first, 7.1)
+        older = self.replace(made, OLD, NEW)
+        self.assertFalse(oldest.exists())
+        self.assertTrue(older.exists())
+
+    def test_clock_wrong_once(self) -> None:
+        """An edition from the future is not kept until then."""
+        made = self.make_mirror(OLD)
+        first = made.current.resolve()
+        cabinet = self.replace(made, OLD, NEW)
+        self.age(first, -1000)
+        made.update()
+        self.assertTrue(cabinet.exists())
+        self.assertLess((first / METADATA).stat().st_mtime, time.time() + 60)
+
+    def test_signed_in_the_future(self) -> None:
+        """The message has the way out."""
+        made = self.make_mirror(OLD)
+        jcat = made.current / f"{METADATA}.jcat"
+        text = json.loads(gzip.decompress(jcat.read_bytes()))
+        for blob in text["Items"][0]["Blobs"]:
+            blob["Timestamp"] = 2000000000
+        jcat.write_bytes(gzip.compress(json.dumps(text).encode()))
+        made.checkout.add(NEW)
+        done = mirror.run_tool(made.command())
+        self.assertEqual(done.returncode, 1)
+        for part in ["2033-05-18 03:33:20 UTC", "remove the link", "clean-remote"]:
+            self.assertIn(part, done.stdout)
+        self.assertEqual(self.versions(made), [OLD])
+        made.current.unlink()
+        made.update()
+        self.assertEqual(self.versions(made), [NEW, OLD])
+        self.assert_no_mistakes(made)
+
+
+class ForeignTest(MirrorCase):
+    """What the tool has not made is never followed, changed or removed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.made = self.make_mirror(OLD)
+        self.made.options = ["--keep=0"]
+        self.made.checkout.add(NEW)
+        self.outside = self.made.folder.with_name("outside")
+        self.outside.mkdir()
+        (self.outside / METADATA).write_text("mine", encoding="utf-8")
+
+    def refuse(self, name: str) -> None:
+        before = self.made.snapshot()
+        done = mirror.run_tool(self.made.command())
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(f"{self.made.folder}/{name} is not what tdx-module-cabinet makes", done.stdout)
+        self.assertEqual({**self.made.snapshot(), ".": ()}, {**before, ".": ()})
+        self.assertEqual([path.name for path in self.outside.iterdir()], [METADATA])
+        self.assertEqual((self.outside / METADATA).read_text(encoding="utf-8"), "mine")
+
+    def test_lock(self) -> None:
+        lock = self.made.folder / ".lock"
+        lock.unlink()
+        lock.symlink_to(self.outside / "new")
+        self.refuse(".lock")
+        lock.unlink()
+        os.mkfifo(lock)
+        self.refuse(".lock")
+
+    def test_current(self) -> None:
+        current = self.made.current
+        edition = os.readlink(current)
+        for target in [self.outside, "../outside", ".", f"{edition}/", "tdx-module.conf"]:
+            with self.subTest(target=target):
+                current.unlink()
+                current.symlink_to(target)
+                self.refuse("current")
+        current.unlink()
+        shutil.copytree(self.made.folder / edition, current)
+        self.refuse("current")
+
+    def test_conf(self) -> None:
+        conf = self.made.folder / "tdx-module.conf"
+        conf.unlink()
+        conf.symlink_to(self.outside / METADATA)
+        self.refuse("tdx-module.conf")
+
+    def test_edition_is_a_link(self) -> None:
+        edition = self.made.folder / os.readlink(self.made.current)
+        shutil.rmtree(edition)
+        edition.symlink_to(self.outside)
+        self.refuse(edition.name)
+
+    def test_left_alone(self) -> None:
+        name = "edition-20200101T000000Z-0123456{}"
+        folders = ["edition-mine", "edition-20200101", f"{name.format(1)}.old", name.format(1)]
+        folders += [name.format(2), ".tdx-module-cabinet-0123", "mine"]
+        for folder in folders:
+            (self.made.folder / folder).mkdir()
+            (self.made.folder / folder / METADATA).write_text("mine", encoding="utf-8")
+        (self.made.folder / name.format(1) / "notes").write_text("mine", encoding="utf-8")
+        (self.made.folder / name.format(2) / "tdx-module-1.5.06.cab").symlink_to(self.outside)
+        (self.made.folder / ".tdx-module-cabinet-0123/folder").mkdir()
+        for link in [name.format(3), ".tdx-module-cabinet-4567", "link"]:
+            (self.made.folder / link).symlink_to(self.outside)
+        (self.made.folder / name.format(4)).write_text("mine", encoding="utf-8")
+        before = self.made.snapshot()
+        old = os.readlink(self.made.current)
+        self.made.update()
+        after = self.made.snapshot()
+        mine = {path for path in before if not path.startswith((".lock", "current", old))} - {"."}
+        self.assertEqual({path: after.get(path) for path in mine - {"tdx-module.conf"}},
+                         {path: before[path] for path in mine - {"tdx-module.conf"}})
+        self.assertFalse((self.made.folder / old).exists())
+        self.assertEqual([path.name for path in self.outside.iterdir()], [METADATA])
+
+    def test_leftovers(self) -> None:
+        """Removed, but not what another run is writing at the moment."""
+        folders = [self.made.folder / f".tdx-module-cabinet-{number}" for number in range(2)]
+        for folder in folders:
+            folder.mkdir()
+            (folder / METADATA).write_text("half", encoding="utf-8")
+        fd = os.open(folders[0], os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        self.made.update()
+        self.assertEqual([folder.exists() for folder in folders], [True, False])
+
+
+class MediumTest(MirrorCase):
+    """File systems that cannot do everything, and copies."""
+
+    def run_without(self, made: Mirror, call: str) -> subprocess.CompletedProcess:
+        options = ["-qq", "-o", os.devnull, "-e", f"inject={call}:error=EPERM", "-e", f"trace={call}"]
+        return mirror.run_tool(["strace", *options, *made.command()])
+
+    def setUp(self) -> None:
+        super().setUp()
+        if shutil.which("strace") is None:
+            self.skipTest("no strace")
+
+    def test_no_symbolic_links(self) -> None:
+        made = self.make_mirror()
+        made.checkout.add(NEW)
+        done = self.run_without(made, "symlinkat")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("needs a file system with symbolic links", done.stdout)
+        self.assertFalse(made.folder.exists())
+
+    def test_no_hard_links(self) -> None:
+        made = self.make_mirror(OLD)
+        cabinet = made.cabinet(OLD).read_bytes()
+        made.checkout.add(NEW)
+        self.assertEqual(self.run_without(made, "linkat").returncode, 0)
+        self.assertEqual(made.cabinet(OLD).read_bytes(), cabinet)
+        self.assert_no_mistakes(made)
+        self.assertIn("nothing has changed", self.run_without(made, "linkat").stdout)
+
+    def test_copies(self) -> None:
+        """They serve as well, but are not where the next edition is made."""
+        made = self.make_mirror(OLD)
+        made.checkout.add(NEW)
+        made.update()
+        copy = made.folder.with_name("copy")
+        for option in ["--archive", "--recursive", "-rL"]:
+            with self.subTest(option=option):
+                run("cp", option, made.folder, copy)
+                self.assertEqual(mirror.find_mistakes(copy / "current", self.key), [])
+                done = mirror.run_tool([*made.command()[:-2], copy, made.checkout.folder])
+                self.assertEqual(done.returncode, 1 if option == "-rL" else 0)
+                shutil.rmtree(copy)
+
+
+class RemoteTest(MirrorCase):
+    """What hosts are told beside the releases."""
+
+    needs_host = True
+
+    def settings(self, made: Mirror, text: str) -> Path:
+        path = made.folder.with_name("settings")
+        path.write_text(f"[fwupd Remote]\n{text}\n", encoding="utf-8")
+        made.options.append(f"--remote-settings={path}")
+        return path
+
+    def test_settings(self) -> None:
+        made = self.make_mirror()
+        made.checkout.add(NEW)
+        self.settings(made, "Username=me\nPassword=a b\nReportURI=https://example.com/report")
+        made.update()
+        lines = made.remote().splitlines()
+        for line in ["Username=me", "Password=a b", "ReportURI=https://example.com/report"]:
+            self.assertIn(line, lines)
+        self.assertEqual(get_mode(made.folder / "tdx-module.conf"), 0o600)
+        made.options = []
+        made.update()
+        self.assertNotIn("Password", made.remote())
+        self.assertEqual(get_mode(made.folder / "tdx-module.conf"), 0o644)
+
+    def test_settings_unknown(self) -> None:
+        made = self.make_mirror(OLD)
+        path = self.settings(made, "MetadataURI=https://example.com")
+        before = made.snapshot()
+        done = mirror.run_tool(made.command())
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{path} has MetadataURI", done.stdout)
+        self.assertEqual(made.snapshot(), before)
+
+    def test_path(self) -> None:
+        """One that fwupd could not find, or that would be another setting."""
+        made = self.make_mirror(served=False)
+        made.checkout.add(NEW)
+        for name in ["a\nEnabled=false", "a\\sb"]:
+            made.folder = made.folder.with_name(name)
+            done = mirror.run_tool(made.command())
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--base-uri", done.stdout)
+            self.assertFalse(made.folder.exists())
+
+    def offered(self, *settings: str) -> List[str]:
+        made = self.make_mirror()
+        made.checkout.add(NEW)
+        made.options = ["--phased-update=1024"]
+        for setting in settings:
+            self.settings(made, setting)
+        made.update()
+        bed = self.make_bed(made)
+        bed.fwupdmgr("refresh", "--force", check=0)
+        return bed.versions()
+
+    def test_phased(self) -> None:
+        """For one host of so many."""
+        self.assertEqual(self.offered(), [])
+
+    def test_phased_but_not_here(self) -> None:
+        self.assertEqual(self.offered("NoPhasedUpdates=true"), [NEW])
+
+    def test_phased_values(self) -> None:
+        made = self.make_mirror(OLD)
+        for value in ["1", "1025", "-2"]:
+            done = mirror.run_tool([*made.command(), f"--phased-update={value}"])
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"--phased-update is {value}", done.stdout)
 
 
 class KillTest(MirrorCase):
@@ -504,8 +891,8 @@ class KillTest(MirrorCase):
                 seen.add(len(served))
                 made.update()
                 self.assert_no_mistakes(made)
-                # nothing is left of what was begun
-                self.assertEqual(len(list(made.folder.iterdir())), entries)
+                # nothing is left of what was begun, but the edition before stays for a while
+                self.assertEqual(len(list(made.folder.iterdir())), entries + 1)
         self.assertEqual(seen, {1, 2})
 
 

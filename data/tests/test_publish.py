@@ -4,16 +4,20 @@
 """What tdx-module-cabinet makes of images and of Intel's compatibility map."""
 
 import hashlib
+import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from random import Random
 from typing import List, Optional
 from xml.etree import ElementTree
 
+from tdxtest import lvfs_model
 from tdxtest.images import (
     PAGE,
     PUBLISHER,
@@ -69,7 +73,11 @@ class Publisher:
         return make_image(path, f"--version={version}", f"--svn={SVNS[version]:#x}", *options)
 
     def __call__(
-        self, *args, source: Optional[Path] = None, check: int = 0
+        self,
+        *args,
+        source: Optional[Path] = None,
+        check: Optional[int] = 0,
+        locale: str = "C.UTF-8",
     ) -> subprocess.CompletedProcess:
         quirks = ["--quirks", QUIRK, "--quirks", self.quirk]
         command = [PUBLISHER, "build", *quirks, "--output", self.output, *args]
@@ -77,10 +85,12 @@ class Publisher:
             [str(arg) for arg in [*command, source or self.checkout]],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            env={**os.environ, "LC_ALL": locale},
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
-        if done.returncode != check:
+        if check is not None and done.returncode != check:
             raise AssertionError(f"{args} exited with {done.returncode}:\n{done}")
         return done
 
@@ -107,6 +117,17 @@ class PublishCase(TestbedCase):
         folder = Path(tempfile.mkdtemp(prefix="tdx-publish-"))
         self.addCleanup(shutil.rmtree, folder)
         self.publisher = Publisher(folder)
+
+    def problems(self, version: str = "1.5.16") -> List[str]:
+        """What the LVFS server has against a cabinet."""
+        folder = self.publisher.unpack(version)
+        names = [path.name for path in folder.iterdir()]
+        found = []
+        for path in folder.glob("*.xml"):
+            root = ElementTree.parse(path).getroot()
+            lvfs_model.check(root, names)
+            found += lvfs_model.problems(root)
+        return found
 
     def refused(self, reason: str, *args, **kwargs) -> None:
         """An error that names the reason, and not a trace in the output folder."""
@@ -145,7 +166,7 @@ class CabinetTest(PublishCase):
         )
         root = ElementTree.parse(folder / "tdx-module-1.5.16-C06F0.metainfo.xml").getroot()
         texts = [node.text for node in root.findall("releases/release/description/p")]
-        self.assertEqual(payload, to_header_v2(image))
+        self.assertEqual(payload, image)
         self.assertEqual(
             [node.text for node in root.findall("provides/firmware[@type='flashed']")],
             [guid("TDX\\SERIES_1.5&FMS_C06F0")],
@@ -156,7 +177,6 @@ class CabinetTest(PublishCase):
                 "version": "1.5.16",
                 "date": "2025-02-19",
                 "urgency": "high",
-                "install_duration": "5",
             },
         )
         checksum = root.find("releases/release/checksum")
@@ -178,6 +198,9 @@ class CabinetTest(PublishCase):
         # more than that is not promoted by LVFS
         self.assertLess(max(len(text) for text in texts), 300)
         self.assertLess(len("".join(texts)), 650)
+        self.assertEqual(root.findtext("name_variant_suffix"), "1.5, Emerald Rapids")
+        details = root.findtext("releases/release/url[@type='details']")
+        self.assertRegex(details, "^https://github.com/intel/.*/releases$")
         custom = {node.get("key"): node.text for node in root.findall("custom/value")}
         self.assertEqual(
             custom,
@@ -257,9 +280,19 @@ class CabinetTest(PublishCase):
         self.assertEqual(len(ids), 8)
 
     def test_header_version(self) -> None:
+        """Only if it is asked for, as the licence of Intel's images is for what they deliver."""
         image = self.publisher.image("1.5.16", "--header-v1").read_bytes()
-        self.publisher("--header-version=0x100")
-        self.assertEqual((self.publisher.unpack() / "tdx_module_1.5.16.blob").read_bytes(), image)
+        for options, payload in [
+            ([], image),
+            (["--header-version=0x100"], image),
+            (["--header-version=0x200"], to_header_v2(image)),
+        ]:
+            with self.subTest(options=options):
+                (entry,) = self.publisher.json(*options)["Releases"]
+                found = (self.publisher.unpack() / "tdx_module_1.5.16.blob").read_bytes()
+                self.assertEqual(found, payload)
+                warned = "not as it was delivered" in " ".join(entry["Warnings"])
+                self.assertEqual(warned, payload != image)
         self.refused("'0x300', expected 0x200 or 0x100", "--header-version=0x300")
 
     def test_appstream(self) -> None:
@@ -300,6 +333,176 @@ class CabinetTest(PublishCase):
             image = (folder / f"tdx_module_{entry['Version']}.blob").read_bytes()
             self.assertEqual(entry["Mrseam"], hashlib.sha384(image[2 * PAGE :]).hexdigest())
             self.assertEqual(entry["Warnings"], [])
+            self.assertEqual(self.problems(entry["Version"]), [])
+
+
+class TextTest(PublishCase):
+    """What a person says about a release, by the rules of LVFS."""
+
+    BAD = {
+        "12 to 300 characters": ["Fixed.", "x" * 301],
+        "one line without control characters": [
+            "Fixes a bug that was bad.\n", "Fixes a bug.\nAnd more.", "Fixes a bug\tthat was bad.",
+            "Fixes a bug \x1b[1mthat was bad.", "Fixes a bug\u2028that was bad.",
+            "Fixes a bug\ufffethat was bad.", "Fixes a bug\x85that was bad.",
+        ],
+        "no spaces around it": [" Fixes a bug that was bad.", "Fixes a bug that was bad.\u3000"],
+        "no links": ["See HTTPS://example.com for what is new.", "See ftp://example.com for it."],
+        "issues given apart from it": [
+            "Fixes cve-2025-12345 for good.", "Fixes INTEL_SA_01192 for good.", "Fixes CVE2025-1 now."
+        ],
+        "no notes of a draft": ["FIXME: say what is new", "See 1.5.BLD for what is new"],
+        "no brackets around it": ["[Fixes a bug.]", "(Fixes a bug.)"],
+        "like that of an item in a list": ["- Fixes a bug.", "1.5.16 fixes a bug.", "12. Fixes it."],
+        "not only capitals": ["FIXES A BUG THAT WAS BAD.", "123 456 789 123"],
+        "no markup": ["Fixes <p>a bug</p> that was bad."],
+        "no names of files": ["See tdx_module_1.5.16.blob for what is new."],
+        "UTF-8": ["Fixes a bug that \udcff was bad."],
+    }
+
+    def notes(self, text: str) -> Path:
+        path = self.publisher.output.with_name("notes.ini")
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def test_bad(self) -> None:
+        self.publisher.image()
+        for locale, (rule, texts) in itertools.product(["C", "C.UTF-8"], self.BAD.items()):
+            for text in texts:
+                with self.subTest(locale=locale, text=text):
+                    option = f"--description={text}"
+                    self.refused("--description: the description is", option, locale=locale)
+                    self.refused(rule, option, locale=locale)
+
+    def test_good(self) -> None:
+        self.publisher.image()
+        texts = ["Fixes a bug that was bad.", "x" * 300, "Behebt drei Fehler, größere wie kleine."]
+        for locale, text in itertools.product(["C", "C.UTF-8"], texts):
+            with self.subTest(locale=locale, text=text):
+                self.publisher(f"--description={text}", "--strict", locale=locale)
+                self.assertEqual(self.problems(), [])
+                path = "releases/release/description/p"
+                self.assertEqual(self.publisher.metainfo().findtext(path), text)
+
+    def test_fuzz(self) -> None:
+        """Whatever is taken can be uploaded and promoted."""
+        self.publisher.image()
+        random = Random(1)
+        parts = ["Fixes ", "a bug", "\n", " ", "-", "1.", "[", "]", "CVE-", "http://", "LEN", "x" * 99,
+                 "A", "ü", "<p>", "&", "\"", "\r", "* ", "FIXME", "INTEL-SA-", "\u00a0", "²."]
+        taken = 0
+        for _ in range(150):
+            text = "".join(random.choices(parts, k=random.randrange(1, 9)))
+            with self.subTest(text=text):
+                done = self.publisher(f"--description={text}", check=None)
+                self.assertIn(done.returncode, [0, 1])
+                if done.returncode == 0:
+                    taken += 1
+                    self.assertEqual(self.problems(), [])
+        self.assertGreater(taken, 5)
+
+    def test_newline(self) -> None:
+        """A pattern that ends in $ would let it pass."""
+        self.publisher.image()
+        for option, value in {
+            "--issue": "CVE-2025-12345", "--urgency": "high", "--fwupd-version": "2.0.20",
+            "--base-uri": "https://example.com", "--header-version": "0x200",
+        }.items():
+            with self.subTest(option=option):
+                self.publisher(f"{option}={value}")
+                self.refused(f"{option}: the ", f"{option}={value}\n")
+
+    def test_several(self) -> None:
+        """Nothing is said of one release that is meant for another."""
+        self.publisher.image("1.5.08")
+        self.publisher.image("1.5.16")
+        self.publisher.map(release(), release(version="1.5.08"))
+        for option in ["--issue=CVE-2025-12345", "--description=Fixes a bug that was bad."]:
+            reason = f"{option.partition('=')[0]} is for a single image, and there are 2"
+            self.refused(reason, option)
+        self.publisher("--urgency=low", "--notes", self.notes(
+            "[1.5.16]\nDescription=Fixes a bug that was bad.\n"
+            "Issues=CVE-2025-12345;INTEL-SA-01192\nUrgency=critical\n"
+        ))
+        old = self.publisher.metainfo("1.5.08").find("releases/release")
+        new = self.publisher.metainfo("1.5.16").find("releases/release")
+        self.assertEqual([old.get("urgency"), new.get("urgency")], ["low", "critical"])
+        self.assertIsNone(old.find("issues"))
+        self.assertEqual(
+            [(issue.get("type"), issue.text) for issue in new.findall("issues/issue")],
+            [("cve", "CVE-2025-12345"), ("intel", "INTEL-SA-01192")],
+        )
+        self.assertEqual(new.findtext("description/p"), "Fixes a bug that was bad.")
+        self.assertEqual(self.problems(), [])
+
+    def test_bad_notes(self) -> None:
+        self.publisher.image()
+        for text, reason in {
+            "[1.5.17]\nUrgency=low\n": "[1.5.17]: expected the version of a release that is",
+            "[1.5.16]\nUrgent=low\n": "[1.5.16]: the key is 'Urgent', expected Description,",
+            "[1.5.16]\nUrgency=soon\n": "[1.5.16]: the urgency is 'soon', expected low",
+            "[1.5.16]\nIssues=bug\n": "[1.5.16]: the issue is 'bug', expected one such as",
+            "[1.5.16]\nDescription=Fixes two\\nbugs.\n": "expected one line without control",
+            "Urgency=low": "--notes=",
+        }.items():
+            with self.subTest(text=text):
+                self.refused(reason, "--notes", self.notes(text))
+
+
+class TcbInfoTest(PublishCase):
+    """What a release fixes, by a TCB info of Intel's that is at hand (and has expired)."""
+
+    FOLDER = SOURCE.parent / "shared/tcb"
+    INFO = FOLDER / "tcbinfo-tdx-B0C06F000000-set20.json"
+    CHAIN = FOLDER / "tcb-signing-chain.pem"
+
+    def setUp(self) -> None:
+        super().setUp()
+        if not self.INFO.exists():
+            self.skipTest("no TCB info of Intel's")
+        for version in ["1.5.01", "1.5.08", "1.5.16"]:
+            self.publisher.image(version)
+        self.publisher.map(*[release(version=v) for v in ["1.5.01", "1.5.08", "1.5.16"]])
+
+    def release(self, version: str) -> ElementTree.Element:
+        return self.publisher.metainfo(version).find("releases/release")
+
+    def issues(self, version: str) -> List[str]:
+        nodes = self.release(version).findall("issues/issue")
+        return sorted(f"{node.get('type')} {node.text}" for node in nodes)
+
+    def test_issues(self) -> None:
+        notes = self.publisher.output.with_name("notes.ini")
+        notes.write_text("[1.5.08]\nIssues=CVE-2025-12345;INTEL-SA-01036\nUrgency=low\n")
+        options = ["--tcb-info", self.INFO, "--tcb-chain", self.CHAIN, "--tcb-expired"]
+        done = self.publisher(*options, "--notes", notes)
+        self.assertIn("a TCB info of 2026-08-13, which has expired", done.stderr)
+        old = ["intel INTEL-SA-01036", "intel INTEL-SA-01099"]
+        new = [f"intel INTEL-SA-{number}" for number in ["01192", "01245", "01312"]]
+        self.assertEqual(self.issues("1.5.01"), [])
+        self.assertEqual(self.issues("1.5.08"), ["cve CVE-2025-12345", *old])
+        self.assertEqual(self.issues("1.5.16"), [*old, *new])
+        urgencies = [self.release(v).get("urgency") for v in ["1.5.01", "1.5.08", "1.5.16"]]
+        self.assertEqual(urgencies, ["medium", "low", "critical"])
+        for version, status in {"1.5.08": "OutOfDate", "1.5.16": "UpToDate"}.items():
+            texts = [node.text for node in self.release(version).findall("description/p")]
+            self.assertIn(f"set 20 of 2026-08-13: {status}", " ".join(texts))
+            self.assertEqual(self.problems(version), [])
+
+    def test_nothing_guessed(self) -> None:
+        self.publisher()
+        self.assertEqual(self.issues("1.5.16"), [])
+        self.assertEqual(self.release("1.5.16").get("urgency"), "medium")
+
+    def test_refused(self) -> None:
+        self.refused("it expired on 2026-09-12", "--tcb-info", self.INFO, "--tcb-chain", self.CHAIN)
+        self.refused("expected once, or as often as the 1", "--tcb-info", self.INFO)
+        self.refused("expected once, or as often as the 0", "--tcb-chain", self.CHAIN)
+        changed = self.publisher.output.with_name("changed.json")
+        changed.write_text(self.INFO.read_text().replace("OutOfDate", "UpToDate"))
+        options = ["--tcb-chain", self.CHAIN, "--tcb-expired"]
+        self.refused("its signature is not", "--tcb-info", changed, *options)
+        self.refused("regular file", "--tcb-info", self.FOLDER, *options)
 
 
 class ReasonTest(PublishCase):
@@ -403,6 +606,19 @@ class RefuseTest(PublishCase):
             image = folder / "tdx_module_1.5.16.blob"
             options = ["--map", folder / "mapping_file.json", "--release-version=1.5.13"]
             self.refused("its MRSEAM is that of TDX module 1.5.16", *options, source=image)
+
+    def test_falling_svns(self) -> None:
+        """Each may be what it is said to be, but not both."""
+        self.publisher.map(release(version="1.5.40"), release(version="1.5.41"))
+        for old, new, status in [(0x0111, 0x0110, 1), (0x0110, 0x0110, 0), (0x0110, 0x0111, 0)]:
+            with self.subTest(old=old, new=new):
+                for version, svn in ("1.5.40", old), ("1.5.41", new):
+                    path = self.publisher.image("1.5.16", f"--svn={svn:#x}")
+                    path.rename(path.with_name(f"tdx_module_{version}.blob"))
+                if status == 0:
+                    self.publisher()
+                else:
+                    self.refused("never falls within a series; give each image the version")
 
     def test_maps(self) -> None:
         self.publisher.image()
@@ -535,7 +751,11 @@ class ReportTest(PublishCase):
             release(), release(version="1.5.08", strict_compat_versions=[]), release(version="1.5.20")
         )
         done = self.publisher.json("--strict")
-        self.assertEqual([entry["Version"] for entry in done["Releases"]], ["1.5.16"])
+        self.assertEqual([entry["Version"] for entry in done["Releases"]], ["1.5.16", "1.5.08"])
+        names = sorted(path.name for path in self.publisher.unpack("1.5.08").glob("*.xml"))
+        self.assertEqual(
+            names, [f"tdx-module-1.5.08-{fms}-boot.metainfo.xml" for fms in ["806F0", "C06F0"]]
+        )
         reasons = {entry["Version"]: entry["Reason"] for entry in done["Skipped"]}
         self.assertEqual(set(reasons), {"1.5.08", "1.5.13", "1.5.20"})
         self.assertIn("strictly compatible", reasons["1.5.08"])

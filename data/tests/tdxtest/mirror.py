@@ -42,10 +42,18 @@ class Key:
     private: Path
 
 
-def make_key(folder: Path, name: str, usage: str = "digitalSignature") -> Key:
+KINDS = {
+    "rsa": ["-newkey", "rsa:3072"],
+    "ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+}
+
+
+def make_key(
+    folder: Path, name: str, usage: str = "digitalSignature", kind: str = "rsa"
+) -> Key:
     """Makes a key with the one command that the documentation gives."""
     key = Key(folder / f"{name}.pem", folder / f"{name}.key")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "3650"]
+    command = ["openssl", "req", "-x509", *KINDS[kind], "-nodes", "-days", "3650"]
     command += ["-subj", f"/CN={name}", "-keyout", key.private, "-out", key.certificate]
     if usage:
         command += ["-addext", f"keyUsage={usage}"]
@@ -160,6 +168,7 @@ class Mirror:
         self.key = key
         self.base_uri = base_uri
         self.checkout = Checkout(folder / "checkout")
+        self.options: List[str] = []
         self.quirks = folder / "signer.quirk"
         write_quirk(self.quirks, signer_of())
 
@@ -170,7 +179,7 @@ class Mirror:
         command += ["--quirks", self.quirks]
         if self.base_uri is not None:
             command += ["--base-uri", f"{self.base_uri}/current"]
-        return [str(arg) for arg in [*command, self.folder, self.checkout.folder]]
+        return [str(arg) for arg in [*command, *self.options, self.folder, self.checkout.folder]]
 
     def update(self) -> Path:
         """Runs the tool and gives the folder that is then served."""
@@ -192,8 +201,13 @@ class Mirror:
         return found
 
     def cabinet(self, version: str) -> Path:
-        (found,) = self.current.glob(f"tdx-module-{version}-*.cab")
-        return found
+        """The one that hosts are offered; those of earlier editions may be beside it."""
+        found = list(self.current.glob(f"tdx-module-{version}-*.cab"))
+        if len(found) > 1:
+            offered = find_cabinets(self.current)
+            found = [path for path in found if path.name in offered]
+        (cabinet,) = found
+        return cabinet
 
 
 def digest(kind: str, path: Path) -> str:

@@ -182,8 +182,12 @@ class Testbed(Client):
         path = self.tmp / "etc/fwupd/fwupd.conf"
         path.write_text(text, encoding="utf-8")
         path.chmod(0o640)
+        self.set_remote(self.cabinets)
+
+    def set_remote(self, path: Path) -> None:
+        """A folder of cabinets, or the metadata of one; for a daemon that is started later."""
         (self.tmp / "etc/fwupd/remotes.d/tdx.conf").write_text(
-            REMOTE_CONFIG.format(path=self.cabinets), encoding="utf-8"
+            REMOTE_CONFIG.format(path=path), encoding="utf-8"
         )
 
     def _start_bus(self) -> None:

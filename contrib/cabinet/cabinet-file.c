@@ -1,0 +1,168 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <gnutls/crypto.h>
+#include <unistd.h>
+
+#include "cabinet-file.h"
+
+/* never through a link; -1 if it is no folder */
+gint
+cabinet_file_open_folder(gint folder, const gchar *name)
+{
+	return openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* (element-type utf8): the names in an open folder, in no order */
+GPtrArray *
+cabinet_file_list(gint folder)
+{
+	gint fd = cabinet_file_open_folder(folder, ".");
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (g_strcmp0(entry->d_name, ".") != 0 && g_strcmp0(entry->d_name, "..") != 0)
+			g_ptr_array_add(names, g_strdup(entry->d_name));
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return g_steal_pointer(&names);
+}
+
+static GBytes *
+cabinet_file_read_fd(gint fd, const gchar *name, gsize size_max, struct stat *st, GError **error)
+{
+	gsize size = 0;
+	gssize rc = 1;
+	g_autofree guint8 *buf = NULL;
+
+	if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "%s is not a regular file",
+			    name);
+		return NULL;
+	}
+	if ((guint64)st->st_size > size_max) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "%s has %" G_GUINT64_FORMAT " bytes, expected at most %" G_GSIZE_FORMAT,
+			    name,
+			    (guint64)st->st_size,
+			    size_max);
+		return NULL;
+	}
+
+	/* one more, to see that it ends */
+	buf = g_malloc(st->st_size + 1);
+	while (rc > 0 && size <= (gsize)st->st_size) {
+		rc = read(fd, buf + size, st->st_size + 1 - size);
+		size += MAX(rc, 0);
+	}
+	if (rc < 0 || size != (gsize)st->st_size) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_READ,
+			    "failed to read %s: %s",
+			    name,
+			    rc < 0 ? g_strerror(errno) : "it changes meanwhile");
+		return NULL;
+	}
+	return g_bytes_new_take(g_steal_pointer(&buf), size);
+}
+
+/* only of a regular file of at most @size_max bytes, whatever @name is; @folder may be AT_FDCWD,
+ * @flags are more of those of open(2) */
+GBytes *
+cabinet_file_read(gint folder,
+		  const gchar *name,
+		  gint flags,
+		  gsize size_max,
+		  struct stat *st,
+		  GError **error)
+{
+	gint fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
+	struct stat st_unused = {0};
+	GBytes *blob;
+
+	if (fd < 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "failed to open %s: %s",
+			    name,
+			    g_strerror(errno));
+		return NULL;
+	}
+	blob = cabinet_file_read_fd(fd, name, size_max, st != NULL ? st : &st_unused, error);
+	g_close(fd, NULL);
+	return blob;
+}
+
+/* a new file, up to the disk */
+gboolean
+cabinet_file_write(gint folder, const gchar *name, GBytes *blob, mode_t mode, GError **error)
+{
+	gsize bufsz = 0;
+	gssize rc = 0;
+	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
+	gint fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	gboolean done;
+
+	for (gsize size = 0; fd >= 0 && size < bufsz && rc >= 0; size += MAX(rc, 0))
+		rc = write(fd, buf + size, bufsz - size);
+	done = fd >= 0 && rc >= 0 && fsync(fd) == 0;
+	if (!done) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_WRITE,
+			    "failed to write %s: %s",
+			    name,
+			    g_strerror(errno));
+	}
+	if (fd >= 0)
+		g_close(fd, NULL);
+	return done;
+}
+
+/* is that still the name of what was opened? */
+gboolean
+cabinet_file_is_same(gint folder, const gchar *name, gint fd)
+{
+	struct stat st_fd = {0};
+	struct stat st_name = {0};
+
+	return fstat(fd, &st_fd) == 0 &&
+	       fstatat(folder, name, &st_name, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st_fd.st_dev == st_name.st_dev && st_fd.st_ino == st_name.st_ino;
+}
+
+/* hexadecimal; four times as fast as GLib, which matters for hundreds of images */
+gchar *
+cabinet_file_hash(GChecksumType kind, GBytes *blob)
+{
+	gnutls_digest_algorithm_t digest = kind == G_CHECKSUM_SHA1 ? GNUTLS_DIG_SHA1
+								   : GNUTLS_DIG_SHA256;
+	guint8 buf[32] = {0};
+	GString *str = g_string_new(NULL);
+
+	if (gnutls_hash_fast(digest, g_bytes_get_data(blob, NULL), g_bytes_get_size(blob), buf) !=
+	    0)
+		g_error("GnuTLS has no SHA-256");
+	for (gssize i = 0; i < g_checksum_type_get_length(kind); i++)
+		g_string_append_printf(str, "%02x", buf[i]);
+	return g_string_free(str, FALSE);
+}
