@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cabinet-archive.h"
+#include "cabinet-file.h"
 
 #define CABINET_ARCHIVE_JCAT_NAME "firmware.jcat"
 
@@ -39,17 +40,10 @@ cabinet_archive_check_xml(const gchar *xml, GError **error)
 	g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
 
 	if (!g_utf8_validate(xml, -1, NULL) ||
-	    g_regex_match_simple("[^\\t\\n\\r\\x{20}-\\x{fffd}\\x{10000}-\\x{10ffff}]",
-				 xml,
-				 0,
-				 0)) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
+	    g_regex_match_simple("[^\\t\\n\\r\\x{20}-\\x{fffd}\\x{10000}-\\x{10ffff}]", xml, 0, 0))
+		return cabinet_fail(error,
 				    "a text has control characters or is not UTF-8, expected what "
 				    "XML can hold");
-		return FALSE;
-	}
 	return g_markup_parse_context_parse(context, xml, -1, error) &&
 	       g_markup_parse_context_end_parse(context, error);
 }

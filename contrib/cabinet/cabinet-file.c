@@ -15,6 +15,19 @@
 
 #include "cabinet-file.h"
 
+/* the message is all that a user sees of an error; always FALSE */
+gboolean
+cabinet_fail(GError **error, const gchar *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_propagate_error(error,
+			  g_error_new_valist(FWUPD_ERROR, FWUPD_ERROR_INVALID_DATA, format, args));
+	va_end(args);
+	return FALSE;
+}
+
 /* never through a link; -1 if it is no folder */
 gint
 cabinet_file_open_folder(gint folder, const gchar *name)
@@ -48,21 +61,16 @@ cabinet_file_read_fd(gint fd, const gchar *name, gsize size_max, struct stat *st
 	g_autofree guint8 *buf = NULL;
 
 	if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is not a regular file",
-			    name);
+		cabinet_fail(error, "%s is not a regular file", name);
 		return NULL;
 	}
 	if ((guint64)st->st_size > size_max) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has %" G_GUINT64_FORMAT " bytes, expected at most %" G_GSIZE_FORMAT,
-			    name,
-			    (guint64)st->st_size,
-			    size_max);
+		cabinet_fail(error,
+			     "%s has %" G_GUINT64_FORMAT
+			     " bytes, expected at most %" G_GSIZE_FORMAT,
+			     name,
+			     (guint64)st->st_size,
+			     size_max);
 		return NULL;
 	}
 
@@ -73,12 +81,10 @@ cabinet_file_read_fd(gint fd, const gchar *name, gsize size_max, struct stat *st
 		size += MAX(rc, 0);
 	}
 	if (rc < 0 || size != (gsize)st->st_size) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_READ,
-			    "failed to read %s: %s",
-			    name,
-			    rc < 0 ? g_strerror(errno) : "it changes meanwhile");
+		cabinet_fail(error,
+			     "failed to read %s: %s",
+			     name,
+			     rc < 0 ? g_strerror(errno) : "it changes meanwhile");
 		return NULL;
 	}
 	return g_bytes_new_take(g_steal_pointer(&buf), size);
@@ -99,12 +105,7 @@ cabinet_file_read(gint folder,
 	GBytes *blob;
 
 	if (fd < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "failed to open %s: %s",
-			    name,
-			    g_strerror(errno));
+		cabinet_fail(error, "failed to open %s: %s", name, g_strerror(errno));
 		return NULL;
 	}
 	blob = cabinet_file_read_fd(fd, name, size_max, st != NULL ? st : &st_unused, error);

@@ -13,6 +13,8 @@
 /* of a map, a key and whatever else is no image: far more than any of them has */
 #define CABINET_FILE_SIZE_MAX (16 * 1024 * 1024) /* bytes */
 
+gboolean
+cabinet_fail(GError **error, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
 gint
 cabinet_file_open_folder(gint folder, const gchar *name) G_GNUC_NON_NULL(2);
 GPtrArray *

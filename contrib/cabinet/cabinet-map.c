@@ -45,21 +45,15 @@ cabinet_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 	    json_node_get_value_type(node) == G_TYPE_STRING)
 		version = json_node_get_string(node);
 	if (version == NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has no version, expected a text such as \"1.5.06\"",
-			    key);
+		cabinet_fail(error, "%s has no version, expected a text such as \"1.5.06\"", key);
 		return NULL;
 	}
 	series = fu_tdx_preflight_version_to_series(version);
 	if (series == NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is '%s', expected three numbers such as 1.5.06",
-			    key,
-			    version);
+		cabinet_fail(error,
+			     "%s is '%s', expected three numbers such as 1.5.06",
+			     key,
+			     version);
 		return NULL;
 	}
 	return g_strdup(version);
@@ -72,11 +66,7 @@ cabinet_map_parse_versions(JsonNode *node, const gchar *key, GError **error)
 	g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
 
 	if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is not a list of versions",
-			    key);
+		cabinet_fail(error, "%s is not a list of versions", key);
 		return NULL;
 	}
 	array = json_node_get_array(node);
@@ -96,26 +86,19 @@ cabinet_map_check_seamldrs(GPtrArray *seamldrs, GError **error)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-	if (seamldrs->len == 0) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
+	if (seamldrs->len == 0)
+		return cabinet_fail(error,
 				    CABINET_MAP_KEY_SEAMLDRS
 				    " is empty, expected at least one P-SEAMLDR version");
-		return FALSE;
-	}
 	for (guint i = 0; i < seamldrs->len; i++) {
 		const gchar *version = g_ptr_array_index(seamldrs, i);
 		gchar *series = fu_tdx_preflight_version_to_series(version);
-		if (!g_hash_table_add(seen, series)) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    CABINET_MAP_KEY_SEAMLDRS
-				    " has two versions of the same series as %s, expected one",
-				    version);
-			return FALSE;
-		}
+		if (!g_hash_table_add(seen, series))
+			return cabinet_fail(
+			    error,
+			    CABINET_MAP_KEY_SEAMLDRS
+			    " has two versions of the same series as %s, expected one",
+			    version);
 	}
 	return TRUE;
 }
@@ -125,13 +108,8 @@ cabinet_map_release_parse(CabinetMapRelease *self, JsonNode *node, GError **erro
 {
 	JsonObject *obj;
 
-	if (!JSON_NODE_HOLDS_OBJECT(node)) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "is not an object");
-		return FALSE;
-	}
+	if (!JSON_NODE_HOLDS_OBJECT(node))
+		return cabinet_fail(error, "is not an object");
 	obj = json_node_get_object(node);
 	self->version =
 	    cabinet_map_parse_version(json_object_get_member(obj, CABINET_MAP_KEY_VERSION),
@@ -279,14 +257,8 @@ cabinet_map_parse_text(JsonParser *parser, GBytes *blob, GError **error)
 		if (g_array_index(sizes, guint, 0) > 0)
 			fault = "has a name twice in the same object";
 	}
-	if (fault != NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "it %s, so get it again from Intel",
-			    fault);
-		return FALSE;
-	}
+	if (fault != NULL)
+		return cabinet_fail(error, "it %s, so get it again from Intel", fault);
 	return TRUE;
 }
 
@@ -309,12 +281,7 @@ cabinet_map_sort(GPtrArray *map, GError **error)
 		CabinetMapRelease *release = g_ptr_array_index(map, i);
 		if (cabinet_map_release_compare(&map->pdata[i - 1], &map->pdata[i]) != 0)
 			continue;
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "release %s is listed twice",
-			    release->version);
-		return FALSE;
+		return cabinet_fail(error, "release %s is listed twice", release->version);
 	}
 	return TRUE;
 }
@@ -346,12 +313,10 @@ cabinet_map_load(const gchar *filename, GError **error)
 	}
 	releases = cabinet_map_get_releases(parser);
 	if (releases == NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has no list " CABINET_MAP_KEY_RELEASES
-			    ", so it is not Intel's compatibility map",
-			    filename);
+		cabinet_fail(error,
+			     "%s has no list " CABINET_MAP_KEY_RELEASES
+			     ", so it is not Intel's compatibility map",
+			     filename);
 		return NULL;
 	}
 	if (!cabinet_map_add_releases(map, releases, error)) {

@@ -74,14 +74,12 @@ cabinet_mirror_is_edition(const gchar *name)
 static gboolean
 cabinet_mirror_set_error_foreign(CabinetMirror *self, const gchar *name, GError **error)
 {
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "%s/%s is not what tdx-module-cabinet makes, so nothing is changed: make the "
-		    "mirror in another folder, or move it away",
-		    self->path,
-		    name);
-	return FALSE;
+	return cabinet_fail(
+	    error,
+	    "%s/%s is not what tdx-module-cabinet makes, so nothing is changed: make the "
+	    "mirror in another folder, or move it away",
+	    self->path,
+	    name);
 }
 
 static gboolean
@@ -97,15 +95,11 @@ cabinet_mirror_lock(CabinetMirror *self, GError **error)
 		return cabinet_output_set_error(self->output, "open", CABINET_MIRROR_LOCK, error);
 	if (self->lock < 0 || fstat(self->lock, &st) != 0 || !S_ISREG(st.st_mode))
 		return cabinet_mirror_set_error_foreign(self, CABINET_MIRROR_LOCK, error);
-	if (flock(self->lock, LOCK_EX | LOCK_NB) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_BUSY,
-			    "%s/" CABINET_MIRROR_LOCK
-			    " is locked: another tdx-module-cabinet is writing this mirror",
-			    self->path);
-		return FALSE;
-	}
+	if (flock(self->lock, LOCK_EX | LOCK_NB) != 0)
+		return cabinet_fail(error,
+				    "%s/" CABINET_MIRROR_LOCK
+				    " is locked: another tdx-module-cabinet is writing this mirror",
+				    self->path);
 	return TRUE;
 }
 
@@ -259,9 +253,10 @@ cabinet_mirror_keep(CabinetMirror *self, const gchar *filename, gchar **sha256)
 
 	/* without hard links, or replaced meanwhile */
 	unlinkat(self->output->fd, filename, 0);
-	if (!cabinet_output_write(self->output, filename, blob, NULL))
-		return NULL;
-	return g_steal_pointer(&blob);
+	if (cabinet_output_write(self->output, filename, blob, NULL))
+		return g_steal_pointer(&blob);
+	g_clear_pointer(sha256, g_free);
+	return NULL;
 }
 
 static void
@@ -353,19 +348,17 @@ cabinet_mirror_wait_for_clock(CabinetMirror *self, GError **error)
 	if (signed_at - now > CABINET_MIRROR_CLOCK_WAIT_MAX) {
 		g_autoptr(GDateTime) dt = g_date_time_new_from_unix_utc(signed_at);
 		g_autofree gchar *date = g_date_time_format(dt, "%F %T");
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "%s/" CABINET_MIRROR_CURRENT "/" CABINET_OUTPUT_METADATA_SIG
-			    " was signed at %s UTC, which is in the future, and hosts refuse what "
-			    "is signed earlier; if the clock is wrong now, set it; if it was wrong "
-			    "then, remove the link %s/" CABINET_MIRROR_CURRENT
-			    ", run this again, and on each host that has refreshed since run "
-			    "fwupdmgr clean-remote tdx-module",
-			    self->path,
-			    date,
-			    self->path);
-		return FALSE;
+		return cabinet_fail(
+		    error,
+		    "%s/" CABINET_MIRROR_CURRENT "/" CABINET_OUTPUT_METADATA_SIG
+		    " was signed at %s UTC, which is in the future, and hosts refuse what "
+		    "is signed earlier; if the clock is wrong now, set it; if it was wrong "
+		    "then, remove the link %s/" CABINET_MIRROR_CURRENT
+		    ", run this again, and on each host that has refreshed since run "
+		    "fwupdmgr clean-remote tdx-module",
+		    self->path,
+		    date,
+		    self->path);
 	}
 	while (g_get_real_time() / G_USEC_PER_SEC <= signed_at)
 		g_usleep(G_USEC_PER_SEC / 10);

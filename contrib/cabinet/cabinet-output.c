@@ -25,15 +25,12 @@
 gboolean
 cabinet_output_set_error(CabinetOutput *self, const gchar *what, const gchar *name, GError **error)
 {
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_WRITE,
-		    "failed to %s %s/%s: %s",
-		    what,
-		    self->path,
-		    name,
-		    g_strerror(errno));
-	return FALSE;
+	return cabinet_fail(error,
+			    "failed to %s %s/%s: %s",
+			    what,
+			    self->path,
+			    name,
+			    g_strerror(errno));
 }
 
 /* a file, or the link that is not in its place yet */
@@ -154,12 +151,7 @@ cabinet_output_new(const gchar *path, GError **error)
 			   ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 			   : -1;
 	if (self->parent < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_WRITE,
-			    "failed to make the folder %s: %s",
-			    path,
-			    g_strerror(errno));
+		cabinet_fail(error, "failed to make the folder %s: %s", path, g_strerror(errno));
 		return NULL;
 	}
 	cabinet_output_remove_leftovers(self);
@@ -204,16 +196,13 @@ cabinet_output_publish_files(CabinetOutput *self, GError **error)
 		struct stat st = {0};
 		const gchar *name = g_ptr_array_index(self->names, i);
 		if (fstatat(self->parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !S_ISREG(st.st_mode)) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_WRITE,
-				    "%s/%s is not a regular file, so it is not replaced; move it "
-				    "away",
-				    self->path,
-				    name);
-			return FALSE;
-		}
+		    !S_ISREG(st.st_mode))
+			return cabinet_fail(
+			    error,
+			    "%s/%s is not a regular file, so it is not replaced; move it "
+			    "away",
+			    self->path,
+			    name);
 	}
 	for (guint i = 0; i < self->names->len; i++) {
 		const gchar *name = g_ptr_array_index(self->names, i);

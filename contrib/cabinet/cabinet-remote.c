@@ -28,13 +28,11 @@ cabinet_remote_build_uri(const gchar *path, GError **error)
 	if (!g_utf8_validate(path, -1, NULL) ||
 	    g_regex_match_simple("[[:cntrl:]\\\\]", path, 0, 0)) {
 		g_autofree gchar *escaped = g_strescape(path, NULL);
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "the path of the mirror is \"%s\", and hosts could not find it there; "
-			    "expected UTF-8 without backslashes and control characters, or "
-			    "--base-uri",
-			    escaped);
+		cabinet_fail(error,
+			     "the path of the mirror is \"%s\", and hosts could not find it there; "
+			     "expected UTF-8 without backslashes and control characters, or "
+			     "--base-uri",
+			     escaped);
 		return NULL;
 	}
 	return g_strdup_printf("file://%s/current", path);
@@ -62,16 +60,13 @@ cabinet_remote_add_settings(CabinetRemote *self, const gchar *filename, GError *
 	for (guint i = 0; keys[i] != NULL; i++) {
 		g_autofree gchar *value =
 		    g_key_file_get_value(kf, CABINET_REMOTE_GROUP, keys[i], NULL);
-		if (!g_strv_contains(known, keys[i])) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "%s has %s, expected only ReportURI, Username, Password and "
-				    "NoPhasedUpdates",
-				    filename,
-				    keys[i]);
-			return FALSE;
-		}
+		if (!g_strv_contains(known, keys[i]))
+			return cabinet_fail(
+			    error,
+			    "%s has %s, expected only ReportURI, Username, Password and "
+			    "NoPhasedUpdates",
+			    filename,
+			    keys[i]);
 		if (g_strcmp0(keys[i], "Password") == 0)
 			self->mode = 0600;
 		g_string_append_printf(str, "%s=%s\n", keys[i], value);

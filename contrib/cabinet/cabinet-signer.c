@@ -43,14 +43,11 @@ cabinet_signer_set_error(gint rc, const gchar *filename, const gchar *what, GErr
 {
 	if (rc >= 0)
 		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "%s has no %s in the format PEM: %s",
-		    filename,
-		    what,
-		    gnutls_strerror(rc));
-	return FALSE;
+	return cabinet_fail(error,
+			    "%s has no %s in the format PEM: %s",
+			    filename,
+			    what,
+			    gnutls_strerror(rc));
 }
 
 /* libjcat on the hosts wants to know what a certificate is for, and takes none that does not say */
@@ -62,14 +59,12 @@ cabinet_signer_check_usage(gnutls_x509_crt_t crt, const gchar *certificate_fn, G
 
 	if (rc >= 0 && (usage & (GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_KEY_CERT_SIGN)) > 0)
 		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "the certificate %s has no keyUsage digitalSignature, and fwupd would refuse "
-		    "what it signs; make it with openssl req -x509 -addext "
-		    "keyUsage=digitalSignature",
-		    certificate_fn);
-	return FALSE;
+	return cabinet_fail(
+	    error,
+	    "the certificate %s has no keyUsage digitalSignature, and fwupd would refuse "
+	    "what it signs; make it with openssl req -x509 -addext "
+	    "keyUsage=digitalSignature",
+	    certificate_fn);
 }
 
 static gboolean
@@ -88,15 +83,13 @@ cabinet_signer_check_time(gnutls_x509_crt_t crt, const gchar *certificate_fn, GE
 	end = g_date_time_new_from_unix_utc(gnutls_x509_crt_get_expiration_time(crt));
 	begin_str = g_date_time_format(begin, "%F");
 	end_str = g_date_time_format(end, "%F");
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "the certificate %s is valid from %s to %s, but not now, and fwupd would "
-		    "refuse what it signs; make a new one",
-		    certificate_fn,
-		    begin_str,
-		    end_str);
-	return FALSE;
+	return cabinet_fail(
+	    error,
+	    "the certificate %s is valid from %s to %s, but not now, and fwupd would "
+	    "refuse what it signs; make a new one",
+	    certificate_fn,
+	    begin_str,
+	    end_str);
 }
 
 static gboolean
@@ -114,13 +107,10 @@ cabinet_signer_check_pair(CabinetSignerPair *pair,
 	    gnutls_x509_privkey_get_key_id(pair->privkey, 0, id_key, &id_keysz) >= 0 &&
 	    id_crtsz == id_keysz && memcmp(id_crt, id_key, id_crtsz) == 0)
 		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "the key %s is not the one of the certificate %s",
-		    key_fn,
-		    certificate_fn);
-	return FALSE;
+	return cabinet_fail(error,
+			    "the key %s is not the one of the certificate %s",
+			    key_fn,
+			    certificate_fn);
 }
 
 static gboolean

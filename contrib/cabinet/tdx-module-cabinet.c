@@ -281,10 +281,8 @@ tool_load_catalog(const CabinetOptions *options, gchar **sources, GError **error
 		return NULL;
 	if (catalog->releases->len == 0) {
 		CabinetCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, 0);
-		g_set_error(
+		cabinet_fail(
 		    error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_NOTHING_TO_DO,
 		    "there is nothing to publish; for example, TDX module %s is left out, as "
 		    "%s",
 		    skipped->version,
@@ -394,13 +392,9 @@ tool_mirror(const CabinetOptions *options, gchar **args, GError **error)
 	g_autoptr(CabinetMirror) mirror = NULL;
 	g_autoptr(CabinetSigner) signer = NULL;
 
-	if (options->key_fn == NULL) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
+	if (options->key_fn == NULL)
+		return cabinet_fail(error,
 				    "a mirror has to be signed, so give --certificate and --key");
-		return FALSE;
-	}
 	signer = cabinet_signer_new(options->certificate_fn, options->key_fn, error);
 	if (signer == NULL)
 		return FALSE;
@@ -426,13 +420,10 @@ tool_run(CabinetOptions *options, gchar **args, guint n_args, GError **error)
 		return tool_build(options, args + 2, error);
 	if (n_args >= 4 && g_strcmp0(args[1], "mirror") == 0)
 		return tool_mirror(options, args + 2, error);
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_DATA,
-		    "expected: %s build SOURCE..., or: %s mirror DIR SOURCE...; see --help",
-		    g_get_prgname(),
-		    g_get_prgname());
-	return FALSE;
+	return cabinet_fail(error,
+			    "expected: %s build SOURCE..., or: %s mirror DIR SOURCE...; see --help",
+			    g_get_prgname(),
+			    g_get_prgname());
 }
 
 int

@@ -94,7 +94,7 @@ class MapTest(HostileCase):
         self.refused_soon("is listed twice")
 
 
-class FileTest(HostileCase):
+class NoFileTest(HostileCase):
     """Files that are none."""
 
     def test_no_file(self) -> None:
