@@ -12,17 +12,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gio.h>
+#include <gio/gunixinputstream.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-/* a cabinet with the largest image has less than 4 MiB */
-#define REAPPLY_FILE_SIZE_MAX (64 * 1024 * 1024)
-
-static gboolean G_GNUC_PRINTF(3, 4)
-    reapply_set_error_errno(GError **error, gint errsv, const gchar *format, ...)
+static gboolean G_GNUC_PRINTF(2, 3)
+    reapply_set_error_errno(GError **error, const gchar *format, ...)
 {
+	gint errsv = errno;
 	va_list args;
 	g_autofree gchar *text = NULL;
 
@@ -78,8 +77,21 @@ reapply_mkdir_parent(const gchar *filename, GError **error)
 {
 	g_autofree gchar *dir = g_path_get_dirname(filename);
 	if (g_mkdir_with_parents(dir, 0755) != 0)
-		return reapply_set_error_errno(error, errno, "cannot make the folder %s", dir);
+		return reapply_set_error_errno(error, "cannot make the folder %s", dir);
 	return TRUE;
+}
+
+/**
+ * reapply_lock_release:
+ * @self: a lock, or -1
+ *
+ * Lets other instances change the state, as does the end of the program.
+ **/
+void
+reapply_lock_release(ReapplyLock self)
+{
+	if (self >= 0)
+		(void)close(self);
 }
 
 /**
@@ -88,68 +100,29 @@ reapply_mkdir_parent(const gchar *filename, GError **error)
  *
  * Waits until no other instance changes the state, and keeps them from doing so.
  *
- * Returns: a file descriptor; closing it ends the lock, as does the end of the program; or -1
+ * Returns: a lock, or -1
  **/
-gint
+ReapplyLock
 reapply_state_lock(GError **error)
 {
-	gint fd;
-	gint rc;
+	g_auto(ReapplyLock) self = -1;
+	ReapplyLock locked;
 	g_autofree gchar *filename = reapply_state_path("lock");
 
 	if (!reapply_mkdir_parent(filename, error))
 		return -1;
-	fd = g_open(filename, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		reapply_set_error_errno(error, errno, "cannot open %s", filename);
+	self = g_open(filename, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (self < 0) {
+		reapply_set_error_errno(error, "cannot open %s", filename);
 		return -1;
 	}
-	do {
-		rc = flock(fd, LOCK_EX);
-	} while (rc != 0 && errno == EINTR);
-	if (rc != 0) {
-		reapply_set_error_errno(error, errno, "cannot lock %s", filename);
-		g_close(fd, NULL);
+	if (TEMP_FAILURE_RETRY(flock(self, LOCK_EX)) != 0) {
+		reapply_set_error_errno(error, "cannot lock %s", filename);
 		return -1;
 	}
-	return fd;
-}
-
-static gboolean
-reapply_write_all(gint fd, const gchar *filename, const guint8 *buf, gsize bufsz, GError **error)
-{
-	for (gsize done = 0; done < bufsz;) {
-		gssize rc = write(fd, buf + done, bufsz - done);
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc < 0)
-			return reapply_set_error_errno(
-			    error,
-			    errno,
-			    "cannot write %s, which needs %" G_GSIZE_FORMAT " bytes",
-			    filename,
-			    bufsz);
-		done += rc;
-	}
-	if (fsync(fd) != 0)
-		return reapply_set_error_errno(error, errno, "cannot write %s to disk", filename);
-	return TRUE;
-}
-
-static gboolean
-reapply_sync_parent(const gchar *filename, GError **error)
-{
-	g_autofree gchar *dir = g_path_get_dirname(filename);
-	gint fd = g_open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	gint rc;
-
-	if (fd < 0)
-		return reapply_set_error_errno(error, errno, "cannot open %s", dir);
-	rc = fsync(fd);
-	if (rc != 0)
-		reapply_set_error_errno(error, errno, "cannot write %s to disk", dir);
-	g_close(fd, NULL);
-	return rc == 0;
+	locked = self;
+	self = -1;
+	return locked;
 }
 
 /**
@@ -160,57 +133,45 @@ reapply_sync_parent(const gchar *filename, GError **error)
  * @error: (nullable): optional return location for an error
  *
  * Writes a file so that after a crash the old one or the new one is there as a whole, and the new
- * one if this has returned. g_file_set_contents_full() does not wait for the disk if the file is
- * new. The caller has the lock.
+ * one if this has returned. The caller has the lock.
  *
  * Returns: %TRUE for success
  **/
 gboolean
 reapply_file_write(const gchar *filename, gconstpointer buf, gsize bufsz, GError **error)
 {
-	gboolean ret;
-	gint fd;
-	g_autofree gchar *filename_new = g_strconcat(filename, ".new", NULL);
+	g_autoptr(GError) error_local = NULL;
 
 	if (!reapply_mkdir_parent(filename, error))
 		return FALSE;
-	fd =
-	    g_open(filename_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (gint)0644);
-	if (fd < 0)
-		return reapply_set_error_errno(error, errno, "cannot write %s", filename_new);
-	ret = reapply_write_all(fd, filename_new, buf, bufsz, error);
-	g_close(fd, NULL);
-	if (!ret) {
-		(void)g_unlink(filename_new);
+	if (!g_file_set_contents_full(filename,
+				      buf,
+				      bufsz,
+				      G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+				      0644,
+				      &error_local)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INTERNAL,
+			    "cannot write %s, which needs %" G_GSIZE_FORMAT " bytes: %s",
+			    filename,
+			    bufsz,
+			    error_local->message);
 		return FALSE;
 	}
-	if (g_rename(filename_new, filename) != 0)
-		return reapply_set_error_errno(error, errno, "cannot replace %s", filename);
-	return reapply_sync_parent(filename, error);
+	return TRUE;
 }
 
-/**
- * reapply_file_read:
- * @filename: where from
- * @error: (nullable): optional return location for an error
- *
- * Reads a regular file.
- *
- * Returns: (transfer full): its content, or %NULL; %FWUPD_ERROR_NOT_FOUND if there is none
- **/
-GBytes *
-reapply_file_read(const gchar *filename, GError **error)
+static GBytes *
+reapply_file_read_fd(gint fd, const gchar *filename, GError **error)
 {
-	GStatBuf st = {0};
-	gchar *buf = NULL;
 	gsize bufsz = 0;
+	struct stat st = {0};
+	g_autofree gchar *buf = NULL;
 	g_autoptr(GError) error_local = NULL;
+	g_autoptr(GInputStream) stream = g_unix_input_stream_new(fd, TRUE);
 
-	if (g_stat(filename, &st) != 0) {
-		reapply_set_error_errno(error, errno, "cannot read %s", filename);
-		return NULL;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > REAPPLY_FILE_SIZE_MAX) {
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > REAPPLY_FILE_SIZE_MAX) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
@@ -219,30 +180,85 @@ reapply_file_read(const gchar *filename, GError **error)
 			    REAPPLY_FILE_SIZE_MAX);
 		return NULL;
 	}
-	if (!g_file_get_contents(filename, &buf, &bufsz, &error_local)) {
+	buf = g_malloc0(st.st_size + 1);
+	if (!g_input_stream_read_all(stream, buf, st.st_size, &bufsz, NULL, &error_local)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INTERNAL,
-			    "cannot read: %s",
+			    "cannot read %s: %s",
+			    filename,
 			    error_local->message);
 		return NULL;
 	}
-	return g_bytes_new_take(buf, bufsz);
+	return g_bytes_new_take(g_steal_pointer(&buf), bufsz);
 }
 
 /**
- * reapply_file_remove:
- * @filename: a path
+ * reapply_file_read:
+ * @filename: where from
  * @error: (nullable): optional return location for an error
  *
- * Removes a file, if it is there.
+ * Reads a regular file of at most %REAPPLY_FILE_SIZE_MAX bytes; nothing else is waited for.
  *
- * Returns: %TRUE for success
+ * Returns: (transfer full): its content, or %NULL; %FWUPD_ERROR_NOT_FOUND if there is none
+ **/
+GBytes *
+reapply_file_read(const gchar *filename, GError **error)
+{
+	gint fd = g_open(filename, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+
+	if (fd < 0) {
+		reapply_set_error_errno(error, "cannot read %s", filename);
+		return NULL;
+	}
+	return reapply_file_read_fd(fd, filename, error);
+}
+
+/**
+ * reapply_record_load:
+ * @name: a file name
+ * @error: (nullable): optional return location for an error
+ *
+ * Reads a record of the state.
+ *
+ * Returns: (transfer full): its keys, or %NULL; %FWUPD_ERROR_NOT_FOUND if there is none
+ **/
+GKeyFile *
+reapply_record_load(const gchar *name, GError **error)
+{
+	g_autofree gchar *filename = reapply_state_path(name);
+	g_autoptr(GBytes) blob = reapply_file_read(filename, error);
+	g_autoptr(GError) error_local = NULL;
+	g_autoptr(GKeyFile) kf = g_key_file_new();
+
+	if (blob == NULL)
+		return NULL;
+	if (!g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, &error_local)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "%s is damaged: %s; run: tdx-module-reapply store",
+			    filename,
+			    error_local->message);
+		return NULL;
+	}
+	return g_steal_pointer(&kf);
+}
+
+/**
+ * reapply_record_save:
+ * @name: a file name
+ * @kf: its keys
+ * @error: (nullable): optional return location for an error
+ *
+ * Writes a record of the state. The caller has the lock.
+ *
+ * Returns: %TRUE for success; else the old one is still there
  **/
 gboolean
-reapply_file_remove(const gchar *filename, GError **error)
+reapply_record_save(const gchar *name, GKeyFile *kf, GError **error)
 {
-	if (g_unlink(filename) != 0 && errno != ENOENT)
-		return reapply_set_error_errno(error, errno, "cannot remove %s", filename);
-	return TRUE;
+	g_autofree gchar *data = g_key_file_to_data(kf, NULL, NULL);
+	g_autofree gchar *filename = reapply_state_path(name);
+	return reapply_file_write(filename, data, strlen(data), error);
 }

@@ -5,18 +5,21 @@
  */
 
 /*
- * The stored release: a cabinet that is called by its SHA-256, and a record that names it. What
- * is stored changes with the rename of the record; all before can be lost, all after be repeated.
+ * The stored release: a cabinet that is called by its SHA-256, and a record that names it, or else
+ * the one that was cleared. What is stored changes with the rename of the record; all before can be
+ * lost, all after be repeated.
  */
 
 #include "reapply-release.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
+#include "reapply-common.h"
 #include "reapply-file.h"
 
 #define REAPPLY_RELEASE_RECORD	  "release.conf"
-#define REAPPLY_RELEASE_FORGOTTEN "forgotten"
+#define REAPPLY_RELEASE_FORGOTTEN "Forgotten"
 #define REAPPLY_RELEASE_GROUP	  "Release"
 
 /**
@@ -52,13 +55,12 @@ ReapplyRelease *
 reapply_release_new(const gchar *version, const gchar *origin, GBytes *cabinet)
 {
 	ReapplyRelease *self = g_new0(ReapplyRelease, 1);
-	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 
 	self->version = g_strdup(version);
 	self->sha1 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, cabinet);
 	self->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, cabinet);
 	self->origin = g_path_get_basename(origin);
-	self->stored = g_date_time_format_iso8601(now);
+	self->stored = reapply_now();
 	return self;
 }
 
@@ -99,24 +101,21 @@ ReapplyRelease *
 reapply_release_load(GError **error)
 {
 	g_autofree gchar *filename = reapply_state_path(REAPPLY_RELEASE_RECORD);
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GKeyFile) kf = g_key_file_new();
+	g_autoptr(GKeyFile) kf = reapply_record_load(REAPPLY_RELEASE_RECORD, error);
 	g_autoptr(ReapplyRelease) self = g_new0(ReapplyRelease, 1);
 
-	blob = reapply_file_read(filename, error);
-	if (blob == NULL)
+	if (kf == NULL)
 		return NULL;
-	if (!g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, &error_local)) {
+	self->version = g_key_file_get_string(kf, REAPPLY_RELEASE_GROUP, "Version", NULL);
+	if (self->version == NULL &&
+	    g_key_file_has_key(kf, REAPPLY_RELEASE_GROUP, REAPPLY_RELEASE_FORGOTTEN, NULL)) {
 		g_set_error(error,
 			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is damaged: %s; run: tdx-module-reapply store",
-			    filename,
-			    error_local->message);
+			    FWUPD_ERROR_NOT_FOUND,
+			    "%s says that it was cleared",
+			    filename);
 		return NULL;
 	}
-	self->version = g_key_file_get_string(kf, REAPPLY_RELEASE_GROUP, "Version", NULL);
 	if (self->version == NULL || self->version[0] == '\0') {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -187,6 +186,23 @@ reapply_release_read_cabinet(ReapplyRelease *self, GError **error)
 	return g_steal_pointer(&blob);
 }
 
+/**
+ * reapply_release_is:
+ * @self: (nullable): a release
+ * @version: (nullable): of a TDX module
+ * @sha1: (nullable): of a cabinet
+ *
+ * Finds out if this is that very one.
+ *
+ * Returns: %TRUE if so
+ **/
+gboolean
+reapply_release_is(ReapplyRelease *self, const gchar *version, const gchar *sha1)
+{
+	return self != NULL && g_strcmp0(self->sha1, sha1) == 0 &&
+	       reapply_version_equal(self->version, version);
+}
+
 /* cabinets that were replaced, and what was left by an instance that was killed */
 static void
 reapply_release_remove_others(const gchar *keep)
@@ -197,10 +213,10 @@ reapply_release_remove_others(const gchar *keep)
 
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
 		g_autofree gchar *filename = reapply_state_path(name);
-		if (!g_str_has_suffix(name, ".cab") && !g_str_has_suffix(name, ".new"))
-			continue;
-		if (g_strcmp0(filename, keep) != 0)
-			(void)reapply_file_remove(filename, NULL);
+		if ((g_str_has_suffix(name, ".cab") || strstr(name, ".cab.") != NULL ||
+		     strstr(name, ".conf.") != NULL) &&
+		    g_strcmp0(filename, keep) != 0)
+			(void)g_unlink(filename);
 	}
 }
 
@@ -218,9 +234,6 @@ gboolean
 reapply_release_save(ReapplyRelease *self, GBytes *cabinet, GError **error)
 {
 	g_autofree gchar *cabinet_fn = reapply_release_get_filename(self);
-	g_autofree gchar *data = NULL;
-	g_autofree gchar *forgotten_fn = reapply_state_path(REAPPLY_RELEASE_FORGOTTEN);
-	g_autofree gchar *record_fn = reapply_state_path(REAPPLY_RELEASE_RECORD);
 	g_autoptr(GKeyFile) kf = g_key_file_new();
 
 	if (!reapply_file_write(cabinet_fn,
@@ -233,33 +246,41 @@ reapply_release_save(ReapplyRelease *self, GBytes *cabinet, GError **error)
 	g_key_file_set_string(kf, REAPPLY_RELEASE_GROUP, "Sha1", self->sha1);
 	g_key_file_set_string(kf, REAPPLY_RELEASE_GROUP, "Origin", self->origin);
 	g_key_file_set_string(kf, REAPPLY_RELEASE_GROUP, "Stored", self->stored);
-	data = g_key_file_to_data(kf, NULL, NULL);
-	if (!reapply_file_write(record_fn, data, strlen(data), error))
+	if (!reapply_record_save(REAPPLY_RELEASE_RECORD, kf, error))
 		return FALSE;
 	reapply_release_remove_others(cabinet_fn);
-	return reapply_file_remove(forgotten_fn, error);
+	return TRUE;
+}
+
+static gchar *
+reapply_release_get_forgotten(void)
+{
+	g_autoptr(GKeyFile) kf = reapply_record_load(REAPPLY_RELEASE_RECORD, NULL);
+	if (kf == NULL)
+		return NULL;
+	return g_key_file_get_string(kf, REAPPLY_RELEASE_GROUP, REAPPLY_RELEASE_FORGOTTEN, NULL);
 }
 
 /**
  * reapply_release_forget:
- * @self: (nullable): a release
+ * @sha1: (nullable): of the cabinet that was last installed, if known
  * @error: (nullable): optional return location for an error
  *
- * Removes what is stored, also if it is damaged. The release is noted, if known, so that it is not
- * stored again by itself. The caller has the lock.
+ * Removes what is stored, also if it is damaged. The last one is noted, so that it is not stored
+ * again by itself. The caller has the lock.
  *
  * Returns: %TRUE for success
  **/
 gboolean
-reapply_release_forget(ReapplyRelease *self, GError **error)
+reapply_release_forget(const gchar *sha1, GError **error)
 {
-	g_autofree gchar *forgotten_fn = reapply_state_path(REAPPLY_RELEASE_FORGOTTEN);
-	g_autofree gchar *record_fn = reapply_state_path(REAPPLY_RELEASE_RECORD);
+	g_autofree gchar *forgotten = reapply_release_get_forgotten();
+	g_autoptr(GKeyFile) kf = g_key_file_new();
 
-	if (self != NULL &&
-	    !reapply_file_write(forgotten_fn, self->sha1, strlen(self->sha1), error))
-		return FALSE;
-	if (!reapply_file_remove(record_fn, error))
+	if (sha1 == NULL)
+		sha1 = forgotten != NULL ? forgotten : "";
+	g_key_file_set_string(kf, REAPPLY_RELEASE_GROUP, REAPPLY_RELEASE_FORGOTTEN, sha1);
+	if (!reapply_record_save(REAPPLY_RELEASE_RECORD, kf, error))
 		return FALSE;
 	reapply_release_remove_others(NULL);
 	return TRUE;
@@ -276,13 +297,6 @@ reapply_release_forget(ReapplyRelease *self, GError **error)
 gboolean
 reapply_release_is_forgotten(const gchar *sha1)
 {
-	g_autofree gchar *filename = reapply_state_path(REAPPLY_RELEASE_FORGOTTEN);
-	g_autoptr(GBytes) blob = reapply_file_read(filename, NULL);
-	gsize bufsz = 0;
-	const gchar *buf;
-
-	if (blob == NULL)
-		return FALSE;
-	buf = g_bytes_get_data(blob, &bufsz);
-	return bufsz == strlen(sha1) && memcmp(buf, sha1, bufsz) == 0;
+	g_autofree gchar *forgotten = reapply_release_get_forgotten();
+	return g_strcmp0(forgotten, sha1) == 0;
 }

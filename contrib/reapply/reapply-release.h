@@ -37,9 +37,11 @@ reapply_release_get_filename(ReapplyRelease *self);
 GBytes *
 reapply_release_read_cabinet(ReapplyRelease *self, GError **error);
 gboolean
+reapply_release_is(ReapplyRelease *self, const gchar *version, const gchar *sha1);
+gboolean
 reapply_release_save(ReapplyRelease *self, GBytes *cabinet, GError **error);
 gboolean
-reapply_release_forget(ReapplyRelease *self, GError **error);
+reapply_release_forget(const gchar *sha1, GError **error);
 gboolean
 reapply_release_is_forgotten(const gchar *sha1);
 

@@ -3,18 +3,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """After a reboot the release that was last installed is applied again, and nothing else."""
 
-import functools
 import hashlib
 import http.server
+import json
 import os
+import random
+import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 import uuid
 from pathlib import Path
-from typing import List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 from xml.etree import ElementTree
 
 from tdxtest.images import BUILD, run
@@ -22,6 +25,13 @@ from tdxtest.testbed import Testbed, TestbedCase, main, start
 
 PROGRAM = BUILD / "contrib/reapply/tdx-module-reapply"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+BOOT_LOADER = "/proc/sys/kernel/bootloader_type"
+UNTRUSTING = """[fwupd]
+DisabledPlugins=cpu;uefi_capsule;uefi_dbx
+IdleTimeout=0
+UpdateMotd=false
+OnlyTrusted=false
+"""
 BIOS = "1.5.06"
 NEW = "1.5.16"
 
@@ -44,8 +54,13 @@ class Reapply:
     @property
     def env(self) -> dict:
         env = {k: v for k, v in self.bed.env.items() if k != "JOURNAL_STREAM"}
-        paths = {"STATE_DIRECTORY": str(self.state), "RUNTIME_DIRECTORY": str(self.runtime)}
-        return {**env, **paths}
+        paths = {
+            "STATE_DIRECTORY": self.state,
+            "RUNTIME_DIRECTORY": self.runtime,
+            "FWUPD_SYSFSDIR": self.bed.mock.root / "sys",
+            "FWUPD_UEFI_ESP_PATH": self.bed.tmp / "esp",
+        }
+        return {**env, **{key: str(path) for key, path in paths.items()}}
 
     def __call__(
         self, *args, prefix: Optional[List[str]] = None, check: Optional[int] = 0, **env
@@ -71,9 +86,12 @@ class Reapply:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return start(PROGRAM, *args, env=self.env, **pipes)
 
-    def store_changed(self) -> str:
+    def store_changed(self, *args: str, **kwargs) -> str:
         """As the path unit has it done."""
-        return self("store", f"--if-changed={self.history}")
+        return self("store", f"--if-changed={self.history}", *args, **kwargs)
+
+    def status(self) -> dict:
+        return json.loads(self("status", "--json", check=None))
 
     def reboot(self, version: str = BIOS) -> None:
         """What is in memory is gone, and the TDX module is that of the BIOS."""
@@ -363,7 +381,17 @@ class ApplyTest(ReapplyCase):
         reapply.bed.mock.set(online="0-2")
         out = self.assert_refused(reapply, f"fwupd has not installed it, now {BIOS} is running: ")
         self.assertIn("CPUs 0-2 are online, and an update needs all of 0-3", out)
+        self.assertIn(f"would install {NEW}", reapply("status"))
         reapply.bed.mock.set(online="0-3")
+        self.assert_applied(reapply)
+        self.assertEqual(self.uploads(reapply), 2)
+
+    def test_busy(self) -> None:
+        """What has reached the kernel is the one attempt, whatever came of it."""
+        reapply = self.make_stored()
+        reapply.reboot()
+        reapply.bed.mock.set(fault="transferring:device-busy")
+        self.assertIn("nothing was changed", reapply("apply", check=1))
         self.assert_refused(reapply, "there was an attempt since the machine has started")
         reapply.reboot()
         self.assert_applied(reapply)
@@ -448,6 +476,135 @@ class ApplyTest(ReapplyCase):
         reapply.reboot()
         self.assert_applied(reapply)
 
+    def test_not_noted(self) -> None:
+        """A success is one, also if that cannot be noted."""
+        reapply = self.make_stored("--phase-ms=500")
+        bed = reapply.bed
+        reapply.reboot()
+        process = reapply.start("apply")
+        bed.wait_for(lambda: bed.mock.writes()["uploads"] == 2, "the upload")
+        run("mount", "--bind", reapply.state, reapply.state)
+        self.addCleanup(run, "umount", reapply.state)
+        run("mount", "-o", "remount,bind,ro", reapply.state)
+        out, _err = process.communicate(timeout=60)
+        self.assertIn(f"TDX module {NEW} has been applied again", out)
+        self.assertIn("as this cannot be noted", out)
+        self.assertEqual(process.returncode, 0)
+
+    def test_kexec(self) -> None:
+        """It is no reset, and TDX may be off."""
+        reapply = self.make_stored()
+        reapply.reboot()
+        loader = reapply.bed.tmp / "loader"
+        loader.write_text("208\n", encoding="utf-8")
+        run("mount", "--bind", loader, BOOT_LOADER)
+        self.addCleanup(run, "umount", BOOT_LOADER)
+        for absent in "0", "1":
+            reapply.bed.mock.set(absent=absent)
+            self.assertIn("nothing to do: this kernel was started with kexec", reapply("apply"))
+        self.assertEqual(self.uploads(reapply), 1)
+        loader.write_text("176\n", encoding="utf-8")
+        reapply.bed.mock.set(absent="0")
+        reapply.reboot()
+        self.assert_applied(reapply)
+
+    def test_esp(self) -> None:
+        """A boot that itself brings a TDX module is respected."""
+        reapply = self.make_stored()
+        reapply.reboot()
+        for name in ["EFI/TDX/TDX-SEAM.so", "EFI/Loader/TDX-BLOB"]:
+            path = reapply.bed.tmp / "esp" / name
+            path.parent.mkdir(parents=True)
+            path.touch()
+            out = reapply("apply")
+            self.assertIn(f"nothing to do: the boot itself brings a TDX module, {path}", out)
+            self.assertIn(f"apply:    no, the boot itself brings a TDX module, {path}", reapply("status"))
+            path.unlink()
+        self.assertEqual(self.uploads(reapply), 1)
+        self.assert_applied(reapply)
+
+    def test_json(self) -> None:
+        reapply = self.make_host()
+        self.assertEqual(reapply.status(), {"state": "nothing", "running": BIOS})
+        reapply = self.make_stored()
+        self.assertEqual(reapply.status()["state"], "current")
+        self.assertEqual(reapply.status()["stored_version"], NEW)
+        reapply.reboot()
+        self.assertEqual(reapply.status()["state"], "would-apply")
+        self.set_remaining(reapply, "0")
+        self.assertEqual(reapply.status()["state"], "refused")
+        self.assertIn("0 updates left", reapply.status()["reason"])
+        reapply.bed.stop_daemon()
+        self.assertEqual(reapply.status()["state"], "unknown")
+        reapply.cabinet().write_bytes(b'"')
+        self.assertEqual(reapply.status()["state"], "damaged")
+
+    def other(self, reapply: Reapply, version: str = "1.5.20") -> Path:
+        """A cabinet that no remote has."""
+        bed = reapply.bed
+        image = bed.image(f"{version}.bin", f"--version={version}", "--svn=0x0110")
+        return bed.cabinet(image, version, ["806F0"], folder=bed.tmp)
+
+    def test_other_then_failure(self) -> None:
+        """A failure since does not hide that something else was installed."""
+        for seen in True, False:
+            with self.subTest(seen=seen):
+                reapply = self.make_stored(only_trusted=False)
+                bed = reapply.bed
+                bed.mock.set(install_version="1.5.20")
+                bed.fwupdmgr("install", str(self.other(reapply)), check=0)
+                if seen:
+                    reapply.store_changed(check=1)
+                bed.mock.set(fault="transferring:firmware-invalid")
+                bed.fwupdmgr("install", str(self.other(reapply, "1.5.24")), check=1)
+                bed.mock.set(fault="")
+                reapply.store_changed(check=1 if seen else 0)
+                reapply.reboot()
+                reason = "version 1.5.20 with the SHA-1" if seen else "it is not certain"
+                self.assert_refused(reapply, reason)
+                bed.mock.set(install_version=NEW)
+                bed.fwupdmgr("install", str(reapply.cabinet()), check=0)
+                reapply.store_changed()
+                reapply.reboot()
+                self.assert_applied(reapply)
+
+    def test_account_damaged(self) -> None:
+        reapply = self.make_stored()
+        reapply.reboot()
+        (reapply.state / "installed.conf").write_text("garbage", encoding="utf-8")
+        self.assert_refused(reapply, "installed.conf is damaged")
+
+    def test_two_releases(self) -> None:
+        """What fwupd would install in two uploads is not stored, nor applied if it was."""
+        reapply = self.make_host(only_trusted=False)
+        bed = reapply.bed
+        files = [bed.image("new.bin"), bed.image("other.bin", "--version=1.5.20", "--svn=0x0110")]
+        for image, version in zip(list(files), [NEW, "1.5.20"]):
+            bed.cabinet(image, version, ["806F0"], folder=bed.tmp)
+            files.append(bed.tmp / f"images/{image.name}.metainfo.xml")
+        both = bed.tmp / "both.cab"
+        run("gcab", "--create", "--nopath", both, *files)
+        bed.fwupdmgr("install", str(bed.tmp / "new.bin.cab"), check=0)
+        reapply("store", bed.tmp / "new.bin.cab")
+        bed.stop_daemon()
+        with sqlite3.connect(reapply.history) as db:
+            sha1 = hashlib.sha1(both.read_bytes()).hexdigest()
+            db.execute("UPDATE history SET checksum = ?", (sha1,))
+        bed.start_daemon()
+        found = f"needed is {NEW} and nothing else"
+        self.assertIn(found, reapply("store", both, check=1))
+        # as if it had been stored
+        record = reapply.state / "release.conf"
+        text = record.read_text(encoding="utf-8")
+        for kind, key in {"sha1": "Sha1", "sha256": "Sha256"}.items():
+            digest = hashlib.new(kind, both.read_bytes()).hexdigest()
+            text = re.sub(f"{key}=.*", f"{key}={digest}", text)
+            shutil.copy(both, reapply.state / f"{digest}.cab")
+        record.write_text(text, encoding="utf-8")
+        reapply.store_changed()
+        reapply.reboot()
+        self.assert_refused(reapply, found)
+
     def test_read_only(self) -> None:
         """What cannot be noted must not be tried."""
         reapply = self.make_stored()
@@ -464,16 +621,29 @@ class StoreTest(ReapplyCase):
     """After an update."""
 
     def serve(self, folder: Path) -> int:
-        """A web server on this machine."""
+        """A web server on this machine; `answer` may take a request over."""
+        case = self
+        self.answer: Optional[Callable] = None
+        self.requests: List[str] = []
 
         class Handler(http.server.SimpleHTTPRequestHandler):
-            """Without a log."""
+            """Without a log, and also as a proxy."""
+
+            def do_GET(self) -> None:  # pylint: disable=invalid-name
+                case.requests.append(self.path)
+                if case.answer is not None and self.path.endswith(".cab"):
+                    case.answer(self)
+                else:
+                    super().do_GET()
+
+            def translate_path(self, path: str) -> str:
+                return str(folder / path.rsplit("/", maxsplit=1)[1])
 
             def log_message(self, *_args) -> None:  # pylint: disable=arguments-differ
                 pass
 
-        handler = functools.partial(Handler, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         self.addCleanup(thread.join)
@@ -481,8 +651,8 @@ class StoreTest(ReapplyCase):
         self.addCleanup(server.shutdown)
         return server.server_port
 
-    def make_remote(self, location: str) -> Reapply:
-        """A host updated from a remote with metadata."""
+    def make_remote(self, location: str, config: str = "", prepare=None) -> Reapply:
+        """A host updated from a remote with metadata; what `config` adds to it comes after."""
         reapply = self.make_host()
         bed = reapply.bed
         web = bed.tmp / "web"
@@ -505,14 +675,23 @@ class StoreTest(ReapplyCase):
         ElementTree.ElementTree(root).write(metadata, encoding="UTF-8", xml_declaration=True)
         run("gzip", "--keep", metadata)
         bed.stop_daemon()
-        config = bed.tmp / "etc/fwupd/remotes.d/tdx.conf"
-        config.write_text(
-            f"[fwupd Remote]\nEnabled=true\nTitle=TDX\nMetadataURI=file://{metadata}.gz\n",
-            encoding="utf-8",
-        )
-        reapply.bed.start_daemon()
-        bed.fwupdmgr("update", check=0)
+        remote = bed.tmp / "etc/fwupd/remotes.d/tdx.conf"
+        text = f"[fwupd Remote]\nEnabled=true\nTitle=TDX\nMetadataURI=file://{metadata}.gz\n"
+        remote.write_text(text, encoding="utf-8")
+        if config or prepare is not None:
+            (bed.tmp / "etc/fwupd/fwupd.conf").write_text(UNTRUSTING, encoding="utf-8")
+        bed.start_daemon()
+        if config or prepare is not None:
+            bed.fwupdmgr("install", str(cabinet), check=0)
+        else:
+            bed.fwupdmgr("update", check=0)
         self.assertEqual(bed.mock.attr("version"), NEW)
+        if config:
+            bed.stop_daemon()
+            remote.write_text(text + config, encoding="utf-8")
+            bed.start_daemon()
+        if prepare is not None:
+            prepare(web)
         return reapply
 
     def test_http(self) -> None:
@@ -530,6 +709,137 @@ class StoreTest(ReapplyCase):
         web.unlink()
         reapply.reboot()
         self.assert_applied(reapply, prefix=["unshare", "--net"])
+
+    def fail_once(self, handler) -> None:
+        handler.send_error(404)
+        self.answer = None
+
+    def test_retry(self) -> None:
+        """A failure that passes is not the end of it."""
+        reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
+        self.answer = self.fail_once
+        out = reapply.store_changed("--retry=1")
+        self.assertRegex(out, f"TDX module {NEW} could not be stored: .*404.*; next try in 1 sec")
+        self.assertIn(f"stored TDX module {NEW}", out)
+        self.assertNotIn("missing", reapply("status"))
+
+    def test_retry_pauses(self) -> None:
+        """They grow, what is missing is said, and a new installation is looked at at once."""
+        reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
+        self.answer = lambda handler: handler.send_error(404)
+        process = reapply.start("store", f"--if-changed={reapply.history}", "--retry=1")
+        tries = lambda: int(reapply.status().get("missing_tries", 0))
+        reapply.bed.wait_for(lambda: tries() > 3, "the fourth try")
+        status = reapply.status()
+        self.assertEqual(status["state"], "nothing")
+        self.assertEqual(status["missing_version"], NEW)
+        self.assertEqual(status["missing_tries"], "4")
+        self.assertIn("404", status["missing_reason"])
+        out = reapply("status")
+        self.assertIn("stored:   nothing\n", out)
+        self.assertRegex(out, rf"missing:  {NEW} was installed but is not stored, seen 20.*404")
+        self.answer = None
+        os.utime(reapply.history)
+        out, _err = process.communicate(timeout=60)
+        pauses = [int(pause) for pause in re.findall(r"next try in (\d+) seconds", out)]
+        self.assertEqual(pauses[:4], [1, 2, 4, 8])
+        self.assertIn(f"stored TDX module {NEW}", out)
+
+    def test_retry_ends(self) -> None:
+        """With the version that was installed."""
+        reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
+        self.answer = lambda handler: handler.send_error(404)
+        process = reapply.start("store", f"--if-changed={reapply.history}", "--retry=1")
+        reapply.bed.wait_for(lambda: len(self.requests) > 1, "the second try")
+        reapply.reboot()
+        out, _err = process.communicate(timeout=60)
+        self.assertIn("is not stored, as it is not running", out)
+        self.assertEqual(process.returncode, 0)
+        self.assertIn(f"{NEW} was installed but is not stored", reapply("status"))
+
+    def test_proxy(self) -> None:
+        reapply = self.make_remote("http://tdx.invalid/new.bin.cab", prepare=lambda web: None)
+        self.assertIn("could not be stored", reapply("store", check=1))
+        port = self.serve(reapply.bed.tmp / "web")
+        out = reapply("store", http_proxy=f"http://127.0.0.1:{port}")
+        self.assertIn(f"stored TDX module {NEW}", out)
+        self.assertEqual(self.requests, ["http://tdx.invalid/new.bin.cab"])
+
+    def test_endless(self) -> None:
+        """What is downloaded has an end."""
+        reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
+
+        def answer(handler) -> None:
+            handler.send_response(200)
+            handler.end_headers()
+            try:
+                while True:
+                    handler.wfile.write(bytes(1 << 20))
+            except OSError:
+                pass
+
+        self.answer = answer
+        out = reapply("store", check=1)
+        self.assertIn("was ended by the signal", out)
+        self.assertIn("it may use 256 MiB and 300 seconds", out)
+
+    def test_empty_error(self) -> None:
+        """With this libfwupd 2.0.20 crashes."""
+        reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
+
+        def answer(handler) -> None:
+            handler.send_response(404)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        self.answer = answer
+        out = reapply("store", check=1)
+        self.assertRegex(out, "ended by the signal 'Segmentation fault'|404")
+        self.answer = None
+        self.assertIn(f"stored TDX module {NEW}", reapply("store"))
+
+    def test_no_reason(self) -> None:
+        """libfwupd cannot make an address of this, and does not say so."""
+        reapply = self.make_remote(
+            "http://127.0.0.1:{port}/new.bin.cab", config="FirmwareBaseURI=nonsense\n"
+        )
+        out = reapply("store", check=1)
+        self.assertEqual(len(out.splitlines()), 1, out)
+        self.assertRegex(out, "new.bin.cab: (libfwupd gives no reason|.*URL)")
+
+    def test_locations(self) -> None:
+        """What a remote names is not read wherever it is."""
+        secret = "/root/secret.cab"
+        for location in [f"file://{secret}", str(secret), "../secret.cab", "ipfs://secret"]:
+            with self.subTest(location=location):
+                reapply = self.make_remote(
+                    location, prepare=lambda web: os.mkfifo(web.parent / "secret.cab")
+                )
+                out = reapply("store", check=1)
+                self.assertIn(f"location {location} of remote tdx is not read", out)
+
+    def test_location_blocks(self) -> None:
+        reapply = self.make_remote("sub/new.bin.cab", prepare=self.make_pipe)
+        self.assertIn("sub/new.bin.cab is not a file", reapply("store", check=1))
+
+    def make_pipe(self, web: Path) -> None:
+        (web / "sub").mkdir()
+        os.mkfifo(web / "sub/new.bin.cab")
+
+    def test_clear_meanwhile(self) -> None:
+        """What is cleared while it is fetched stays cleared."""
+        reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
+        data = (reapply.bed.tmp / "web/new.bin.cab").read_bytes()
+
+        def answer(handler) -> None:
+            reapply("clear")
+            handler.send_response(200)
+            handler.end_headers()
+            handler.wfile.write(data)
+
+        self.answer = answer
+        self.assertIn("is not stored, as it was cleared", reapply.store_changed())
+        self.assertIn("stored:   nothing\n", reapply("status"))
 
     def test_local(self) -> None:
         """Beside the metadata."""
@@ -616,18 +926,65 @@ class StoreTest(ReapplyCase):
         return reapply
 
     def test_killed(self) -> None:
-        """Halfway through the cabinet, what was stored is whole."""
+        """Whenever that is, what is stored is whole: the one from before, or the new one."""
         reapply = self.make_second()
+        self.skip_without_strace()
         before = reapply.files()
-        half = (reapply.bed.cabinets / "next.bin.cab").stat().st_size // 2
-        prefix = ["prlimit", "--core=0", f"--fsize={half}"]
-        reapply("store", prefix=prefix, check=-signal.SIGXFSZ)
-        (left,) = reapply.state.glob("*.new")
-        self.assertEqual(left.stat().st_size, half)
-        self.assertEqual(reapply.files(), before)
-        self.assertIn("stored TDX module 1.5.20", reapply("store"))
-        self.assertEqual(list(reapply.state.glob("*.new")), [])
-        self.assertEqual(len(reapply.files()), 2)
+        points = 0
+        for call in ["fsync", "rename"]:
+            for when in range(1, 20):
+                prefix = ["strace", "-qq", "-o", os.devnull, "-e", f"trace={call}"]
+                prefix += ["-e", f"inject={call}:signal=KILL:when={when}"]
+                out = reapply("store", prefix=prefix, check=None)
+                after = reapply.files()
+                if "stored already" in out:
+                    break
+                points += 1
+                if after["release.conf"] == before["release.conf"]:
+                    for name, data in before.items():
+                        self.assertEqual(after[name], data)
+                else:
+                    self.assertIn(b"1.5.20", after["release.conf"])
+        self.assertGreater(points, 5)
+        self.assertIn("1.5.20", reapply("store"))
+        self.assertEqual(reapply.status()["stored_version"], "1.5.20")
+        # what was left is removed with the next change
+        reapply("clear")
+        self.assertEqual(list(reapply.state.glob("*.*.*")), [])
+
+    def skip_without_strace(self) -> None:
+        done = subprocess.run(["strace", "-qq", "true"], capture_output=True, check=False)
+        if done.returncode != 0:
+            self.skipTest("strace does not work here")
+
+    def test_power_cut(self) -> None:
+        """All that is renamed is on disk before, and its folder after; nothing else counts."""
+        reapply = self.make_second()
+        self.skip_without_strace()
+        trace = reapply.bed.tmp / "trace"
+        prefix = ["strace", "-qq", "-y", "-o", str(trace), "-e", "trace=fsync,rename,unlink"]
+        reapply("store", prefix=prefix)
+        self.assert_durable(reapply, trace)
+        reapply("clear", prefix=prefix)
+        self.assert_durable(reapply, trace)
+        reapply("store", prefix=prefix)
+        reapply.reboot()
+        reapply("apply", prefix=prefix)
+        self.assert_durable(reapply, trace)
+
+    def assert_durable(self, reapply: Reapply, trace: Path) -> None:
+        lines = trace.read_text(encoding="utf-8").splitlines()
+        renames = 0
+        for i, line in enumerate(lines):
+            self.assertNotRegex(line, r'unlink\(".*\.conf"')
+            match = re.match(r'rename\("([^"]+)", "([^"]+)"\) = 0', line)
+            if match is None:
+                continue
+            renames += 1
+            self.assertIn("fsync(", lines[i - 1])
+            self.assertIn(f"<{match[1]}>", lines[i - 1])
+            self.assertRegex(lines[i + 1], rf"fsync\(\d+<{reapply.state}>\) = 0")
+        self.assertGreater(renames, 0)
 
     def test_disk_full(self) -> None:
         reapply = self.make_second()
@@ -643,7 +1000,7 @@ class StoreTest(ReapplyCase):
         self.assertIn("No space left on device", out)
         self.assertIn(f"which needs {size} bytes", out)
         self.assertEqual(reapply.files(), before)
-        self.assertEqual(list(reapply.state.glob("*.new")), [])
+        self.assertEqual(list(reapply.state.glob("*.*.*")), [])
 
     def test_two_at_once(self) -> None:
         reapply = self.make_second()
