@@ -10,17 +10,29 @@
  * So each entry is looked at when it comes; what was missed is unknown, and unknown is not stored.
  */
 
-#include "reapply-account.h"
+#include "reapply.h"
 
-#include "reapply-fwupd.h"
+#define REAPPLY_ACCOUNT_RECORD "installed.conf"
 
-#include "reapply-boot.h"
-#include "reapply-common.h"
-#include "reapply-file.h"
+static const struct {
+	const gchar *group;
+	const gchar *key;
+	gsize offset;
+} reapply_account_values[] = {
+    {"Seen", "BootId", G_STRUCT_OFFSET(ReapplyAccount, boot_id)},
+    {"Seen", "Running", G_STRUCT_OFFSET(ReapplyAccount, running)},
+    {"Seen", "History", G_STRUCT_OFFSET(ReapplyAccount, history)},
+    {"Missing", "Version", G_STRUCT_OFFSET(ReapplyAccount, version)},
+    {"Missing", "Sha1", G_STRUCT_OFFSET(ReapplyAccount, sha1)},
+    {"Missing", "Since", G_STRUCT_OFFSET(ReapplyAccount, since)},
+    {"Missing", "Reason", G_STRUCT_OFFSET(ReapplyAccount, reason)},
+};
 
-#define REAPPLY_ACCOUNT_RECORD	"installed.conf"
-#define REAPPLY_ACCOUNT_SEEN	"Seen"
-#define REAPPLY_ACCOUNT_MISSING "Missing"
+static gchar **
+reapply_account_get_value(ReapplyAccount *self, guint i)
+{
+	return G_STRUCT_MEMBER_P(self, reapply_account_values[i].offset);
+}
 
 /**
  * reapply_account_free:
@@ -31,15 +43,8 @@
 void
 reapply_account_free(ReapplyAccount *self)
 {
-	if (self == NULL)
-		return;
-	g_free(self->boot_id);
-	g_free(self->running);
-	g_free(self->history);
-	g_free(self->version);
-	g_free(self->sha1);
-	g_free(self->since);
-	g_free(self->reason);
+	for (guint i = 0; self != NULL && i < G_N_ELEMENTS(reapply_account_values); i++)
+		g_free(*reapply_account_get_value(self, i));
 	g_free(self);
 }
 
@@ -58,7 +63,6 @@ reapply_account_miss(ReapplyAccount *self,
 
 /**
  * reapply_account_load:
- *
  * Reads the account. From one that is damaged nothing is known.
  *
  * Returns: (transfer full): an account
@@ -69,56 +73,41 @@ reapply_account_load(void)
 	g_autoptr(GError) error_local = NULL;
 	g_autoptr(GKeyFile) kf = reapply_record_load(REAPPLY_ACCOUNT_RECORD, &error_local);
 	g_autoptr(ReapplyAccount) self = g_new0(ReapplyAccount, 1);
-	const struct {
-		const gchar *group;
-		const gchar *key;
-		gchar **value;
-	} values[] = {
-	    {REAPPLY_ACCOUNT_SEEN, "BootId", &self->boot_id},
-	    {REAPPLY_ACCOUNT_SEEN, "Running", &self->running},
-	    {REAPPLY_ACCOUNT_SEEN, "History", &self->history},
-	    {REAPPLY_ACCOUNT_MISSING, "Version", &self->version},
-	    {REAPPLY_ACCOUNT_MISSING, "Sha1", &self->sha1},
-	    {REAPPLY_ACCOUNT_MISSING, "Since", &self->since},
-	    {REAPPLY_ACCOUNT_MISSING, "Reason", &self->reason},
-	};
 
 	if (kf == NULL && !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND))
 		reapply_account_miss(self, NULL, NULL, error_local->message);
-	for (guint i = 0; kf != NULL && i < G_N_ELEMENTS(values); i++)
-		*values[i].value = g_key_file_get_string(kf, values[i].group, values[i].key, NULL);
+	for (guint i = 0; kf != NULL && i < G_N_ELEMENTS(reapply_account_values); i++)
+		*reapply_account_get_value(self, i) =
+		    g_key_file_get_string(kf,
+					  reapply_account_values[i].group,
+					  reapply_account_values[i].key,
+					  NULL);
 	if (kf != NULL)
-		self->tries = g_key_file_get_uint64(kf, REAPPLY_ACCOUNT_MISSING, "Tries", NULL);
+		self->tries = g_key_file_get_uint64(kf, "Missing", "Tries", NULL);
 	return g_steal_pointer(&self);
 }
 
 /**
  * reapply_account_save:
  * @self: an account
- * @error: (nullable): optional return location for an error
  *
  * Writes the account. The caller has the lock.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_account_save(ReapplyAccount *self, GError **error)
 {
 	g_autoptr(GKeyFile) kf = g_key_file_new();
 
-	g_key_file_set_string(kf, REAPPLY_ACCOUNT_SEEN, "BootId", self->boot_id);
-	g_key_file_set_string(kf, REAPPLY_ACCOUNT_SEEN, "History", self->history);
-	if (self->running != NULL)
-		g_key_file_set_string(kf, REAPPLY_ACCOUNT_SEEN, "Running", self->running);
-	if (self->since != NULL) {
-		g_key_file_set_string(kf, REAPPLY_ACCOUNT_MISSING, "Since", self->since);
-		g_key_file_set_string(kf, REAPPLY_ACCOUNT_MISSING, "Reason", self->reason);
-		g_key_file_set_uint64(kf, REAPPLY_ACCOUNT_MISSING, "Tries", self->tries);
+	for (guint i = 0; i < G_N_ELEMENTS(reapply_account_values); i++) {
+		const gchar *value = *reapply_account_get_value(self, i);
+		if (value != NULL)
+			g_key_file_set_string(kf,
+					      reapply_account_values[i].group,
+					      reapply_account_values[i].key,
+					      value);
 	}
-	if (self->since != NULL && self->version != NULL)
-		g_key_file_set_string(kf, REAPPLY_ACCOUNT_MISSING, "Version", self->version);
-	if (self->since != NULL && self->sha1 != NULL)
-		g_key_file_set_string(kf, REAPPLY_ACCOUNT_MISSING, "Sha1", self->sha1);
+	if (self->tries > 0)
+		g_key_file_set_uint64(kf, "Missing", "Tries", self->tries);
 	return reapply_record_save(REAPPLY_ACCOUNT_RECORD, kf, error);
 }
 
@@ -265,11 +254,8 @@ reapply_account_fail(ReapplyAccount *self, const gchar *reason)
  * reapply_account_check:
  * @self: an account
  * @release: what is stored
- * @error: (nullable): optional return location for an error
  *
  * Finds out if that is what was last installed.
- *
- * Returns: %TRUE if so
  **/
 gboolean
 reapply_account_check(ReapplyAccount *self, ReapplyRelease *release, GError **error)
@@ -277,24 +263,23 @@ reapply_account_check(ReapplyAccount *self, ReapplyRelease *release, GError **er
 	if (self->since == NULL)
 		return TRUE;
 	if (self->sha1 == NULL)
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "it is not certain to be what was installed last: %s, seen %s; to "
-			    "settle that, run: fwupdmgr install FILE.cab",
-			    self->reason,
-			    self->since);
+		reapply_fail(error,
+			     FWUPD_ERROR_NOT_SUPPORTED,
+			     "it is not certain to be what was installed last: %s, seen %s; to "
+			     "settle that, run: fwupdmgr install FILE.cab",
+			     self->reason,
+			     self->since);
 	else
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "version %s with the SHA-1 %s was installed since, seen %s, and is not "
-			    "stored: %s; stored is %s; with its cabinet, run: "
-			    "tdx-module-reapply store FILE.cab",
-			    self->version,
-			    self->sha1,
-			    self->since,
-			    self->reason,
-			    release->sha1);
+		reapply_fail(
+		    error,
+		    FWUPD_ERROR_NOT_SUPPORTED,
+		    "version %s with the SHA-1 %s was installed since, seen %s, and is not "
+		    "stored: %s; stored is %s; with its cabinet, run: "
+		    "tdx-module-reapply store FILE.cab",
+		    self->version,
+		    self->sha1,
+		    self->since,
+		    self->reason,
+		    release->sha1);
 	return FALSE;
 }

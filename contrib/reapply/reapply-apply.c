@@ -8,17 +8,9 @@
  * At boot: what is stored is installed again, for at most one upload, or there is a reason.
  */
 
-#include "reapply-apply.h"
-
 #include <stdlib.h>
 
-#include "reapply-fwupd.h"
-
-#include "reapply-attempt.h"
-#include "reapply-boot.h"
-#include "reapply-command.h"
-#include "reapply-common.h"
-#include "reapply-file.h"
+#include "reapply.h"
 
 /* what forbids to apply the release, whatever is running */
 static gboolean
@@ -37,13 +29,11 @@ reapply_apply_check_attempt(ReapplyRelease *release, GError **error)
 		      "to try it by hand";
 	else if (!this_boot)
 		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "%s, run: fwupdmgr install %s",
-		    why,
-		    filename);
-	return FALSE;
+	return reapply_fail(error,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "%s, run: fwupdmgr install %s",
+			    why,
+			    filename);
 }
 
 static gboolean
@@ -53,12 +43,10 @@ reapply_apply_check_device(FwupdDevice *device, GError **error)
 
 	if (fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE))
 		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "the device cannot be updated: %s",
-		    why != NULL ? why : "fwupd gives no reason");
-	return FALSE;
+	return reapply_fail(error,
+			    FWUPD_ERROR_NOT_SUPPORTED,
+			    "the device cannot be updated: %s",
+			    why != NULL ? why : "fwupd gives no reason");
 }
 
 /**
@@ -66,7 +54,6 @@ reapply_apply_check_device(FwupdDevice *device, GError **error)
  * @host: what is seen
  * @release: what is stored
  * @cabinet: (out) (nullable): what is to be installed, or %NULL if nothing is to be done
- * @error: (nullable): optional return location for an error
  *
  * Decides if the release is applied.
  *
@@ -158,18 +145,16 @@ reapply_apply_install(ReapplyHost *host, ReapplyRelease *release, GBytes *cabine
 		return TRUE;
 	}
 	if (error_install != NULL)
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "fwupd has not installed it, now %s is running: %s",
-			    running,
-			    error_install->message);
+		reapply_fail(error,
+			     FWUPD_ERROR_INTERNAL,
+			     "fwupd has not installed it, now %s is running: %s",
+			     running,
+			     error_install->message);
 	else
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "fwupd has installed it, but now %s is running",
-			    running);
+		reapply_fail(error,
+			     FWUPD_ERROR_INTERNAL,
+			     "fwupd has installed it, but now %s is running",
+			     running);
 	return FALSE;
 }
 
@@ -197,12 +182,7 @@ reapply_apply_release(ReapplyRelease *release, gint wait, GError **error)
 
 /**
  * reapply_command_apply:
- * @options: of the command line
- * @unused: unused
- *
  * Has what is stored installed again. An instance that comes second sees what the first has done.
- *
- * Returns: an exit status
  **/
 gint
 reapply_command_apply(ReapplyOptions *options, const gchar *unused G_GNUC_UNUSED)

@@ -9,10 +9,7 @@
  * release that has taken the TDX module or the machine down, as that would happen at each boot.
  */
 
-#include "reapply-attempt.h"
-
-#include "reapply-boot.h"
-#include "reapply-file.h"
+#include "reapply.h"
 
 #define REAPPLY_ATTEMPT_RECORD "attempt.conf"
 #define REAPPLY_ATTEMPT_GROUP  "Attempt"
@@ -78,12 +75,9 @@ reapply_attempt_get_last(const gchar *sha256, gboolean *this_boot)
  * reapply_attempt_note:
  * @sha256: of the cabinet
  * @result: what became of it; %REAPPLY_RESULT_STARTED if it begins
- * @error: (nullable): optional return location for an error
  *
  * Notes an attempt of this boot. If its begin cannot be noted, it must not be made. The caller has
  * the lock.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_attempt_note(const gchar *sha256, ReapplyResult result, GError **error)
@@ -102,12 +96,9 @@ reapply_attempt_note(const gchar *sha256, ReapplyResult result, GError **error)
 /**
  * reapply_attempt_forgive:
  * @sha256: of a cabinet
- * @error: (nullable): optional return location for an error
  *
  * Lets a release be applied again at the next boot, as it has been installed since. The caller has
  * the lock.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_attempt_forgive(const gchar *sha256, GError **error)

@@ -8,11 +8,9 @@
  * This boot: which one it is, what it has brought, and if the kernel was asked for an update.
  */
 
-#include "reapply-boot.h"
-
 #include <glob.h>
 
-#include "reapply-file.h"
+#include "reapply.h"
 
 #define REAPPLY_BOOT_ID	    "/proc/sys/kernel/random/boot_id"
 #define REAPPLY_BOOT_LOADER "/proc/sys/kernel/bootloader_type"
@@ -27,11 +25,10 @@ reapply_boot_read(const gchar *filename, GError **error)
 	g_autoptr(GError) error_local = NULL;
 
 	if (!g_file_get_contents(filename, &text, NULL, &error_local)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "it is not known which boot this is: %s",
-			    error_local->message);
+		reapply_fail(error,
+			     FWUPD_ERROR_INTERNAL,
+			     "it is not known which boot this is: %s",
+			     error_local->message);
 		return NULL;
 	}
 	return g_strdup(g_strstrip(text));
@@ -39,8 +36,6 @@ reapply_boot_read(const gchar *filename, GError **error)
 
 /**
  * reapply_boot_get_id:
- * @error: (nullable): optional return location for an error
- *
  * Gets what tells this boot from others; a kernel started by kexec has one of its own.
  *
  * Returns: (transfer full): an ID, or %NULL
@@ -59,24 +54,18 @@ reapply_boot_check_loader(GError **error)
 
 	if (text == NULL)
 		return FALSE;
-	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &type, NULL)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    REAPPLY_BOOT_LOADER " is '%s', needed is a number",
-			    text);
-		return FALSE;
-	}
-	if (type >> 4 == REAPPLY_BOOT_LOADER_KEXEC) {
-		g_set_error_literal(
+	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &type, NULL))
+		return reapply_fail(error,
+				    FWUPD_ERROR_INVALID_DATA,
+				    REAPPLY_BOOT_LOADER " is '%s', needed is a number",
+				    text);
+	if (type >> 4 == REAPPLY_BOOT_LOADER_KEXEC)
+		return reapply_fail(
 		    error,
-		    FWUPD_ERROR,
 		    FWUPD_ERROR_NOTHING_TO_DO,
 		    "this kernel was started with kexec, which is no reset: the TDX "
 		    "module is what it was before, or TDX is off until a full "
 		    "reset");
-		return FALSE;
-	}
 	return TRUE;
 }
 
@@ -106,8 +95,6 @@ reapply_boot_find_module(void)
 
 /**
  * reapply_boot_check:
- * @error: (nullable): optional return location for an error
- *
  * Finds out if this boot is one after which a release is applied: a full reset that has brought
  * the TDX module of the BIOS.
  *
@@ -121,21 +108,18 @@ reapply_boot_check(GError **error)
 	if (!reapply_boot_check_loader(error))
 		return FALSE;
 	module = reapply_boot_find_module();
-	if (module != NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOTHING_TO_DO,
-			    "the boot itself brings a TDX module, %s; for the stored one to be "
-			    "applied, move that away",
-			    module);
-		return FALSE;
-	}
+	if (module != NULL)
+		return reapply_fail(
+		    error,
+		    FWUPD_ERROR_NOTHING_TO_DO,
+		    "the boot itself brings a TDX module, %s; for the stored one to be "
+		    "applied, move that away",
+		    module);
 	return TRUE;
 }
 
 /**
  * reapply_boot_has_upload:
- *
  * Finds out if the kernel may have been asked for an update that has failed: it keeps the last
  * failure until the next upload.
  *

@@ -8,7 +8,7 @@
  * What is said, and versions.
  */
 
-#include "reapply-common.h"
+#include "reapply.h"
 
 /**
  * reapply_say:
@@ -37,8 +37,30 @@ reapply_say(ReapplyPriority priority, const gchar *format, ...)
 }
 
 /**
- * reapply_now:
+ * reapply_fail:
+ * @error: (nullable): optional return location for an error
+ * @code: of fwupd
+ * @format: of printf
  *
+ * Sets an error.
+ *
+ * Returns: %FALSE
+ **/
+gboolean
+reapply_fail(GError **error, FwupdError code, const gchar *format, ...)
+{
+	va_list args;
+	g_autofree gchar *text = NULL;
+
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_set_error_literal(error, FWUPD_ERROR, code, text);
+	return FALSE;
+}
+
+/**
+ * reapply_now:
  * Gets the time for a record.
  *
  * Returns: (transfer full): in the form of ISO 8601, in UTC
@@ -57,15 +79,12 @@ reapply_version_parse(const gchar *version, guint64 *parts, GError **error)
 
 	for (guint i = 0; i < 3; i++) {
 		if (g_strv_length(split) != 3 ||
-		    !g_ascii_string_to_unsigned(split[i], 10, 0, G_MAXUINT16, &parts[i], NULL)) {
-			g_set_error(
+		    !g_ascii_string_to_unsigned(split[i], 10, 0, G_MAXUINT16, &parts[i], NULL))
+			return reapply_fail(
 			    error,
-			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_DATA,
 			    "the version of the TDX module is '%s', needed is one like 1.5.06",
 			    version != NULL ? version : "");
-			return FALSE;
-		}
 	}
 	return TRUE;
 }
@@ -75,11 +94,8 @@ reapply_version_parse(const gchar *version, guint64 *parts, GError **error)
  * @version1: (nullable): a version
  * @version2: (nullable): a version
  * @rc: (out): negative if @version1 is older, 0 if both are the same, positive if it is newer
- * @error: (nullable): optional return location for an error
  *
  * Compares two versions as numbers, because 1.5.6 is 1.5.06.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_version_compare(const gchar *version1, const gchar *version2, gint *rc, GError **error)
@@ -102,8 +118,6 @@ reapply_version_compare(const gchar *version1, const gchar *version2, gint *rc, 
  * @version2: (nullable): a version
  *
  * Finds out if both are known, and are the same.
- *
- * Returns: %TRUE if so
  **/
 gboolean
 reapply_version_equal(const gchar *version1, const gchar *version2)

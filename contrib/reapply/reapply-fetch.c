@@ -10,25 +10,17 @@
  * not answer, costs an attempt and nothing else.
  */
 
-#include "reapply-fetch.h"
-
 #include <gio/gio.h>
-#include <gio/gunixinputstream.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "reapply-fwupd.h"
-
-#include "reapply-command.h"
-#include "reapply-file.h"
+#include "reapply.h"
 
 /* libfwupd keeps all that a server sends in memory, twice at the end */
 #define REAPPLY_FETCH_DATA_MAX (REAPPLY_FILE_SIZE_MAX * G_GUINT64_CONSTANT(4))
 #define REAPPLY_FETCH_SECONDS  300
-#define REAPPLY_FETCH_LINE_MAX 4096
 
 static GBytes *
 reapply_fetch_http(FwupdClient *client, FwupdRemote *remote, const gchar *uri, GError **error)
@@ -42,11 +34,10 @@ reapply_fetch_http(FwupdClient *client, FwupdRemote *remote, const gchar *uri, G
 	if (uri_full != NULL)
 		scheme = g_uri_parse_scheme(uri_full);
 	if (uri_full != NULL && g_strcmp0(scheme, "http") != 0 && g_strcmp0(scheme, "https") != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "the location %s is not read, needed is http or https",
-			    uri_full);
+		reapply_fail(error,
+			     FWUPD_ERROR_NOT_SUPPORTED,
+			     "the location %s is not read, needed is http or https",
+			     uri_full);
 		return NULL;
 	}
 	if (uri_full != NULL)
@@ -72,13 +63,13 @@ reapply_fetch_local(FwupdRemote *remote, const gchar *uri, GError **error)
 	if (scheme != NULL || fwupd_remote_get_kind(remote) != FWUPD_REMOTE_KIND_LOCAL ||
 	    fwupd_remote_get_filename_cache(remote) == NULL || g_path_is_absolute(uri) ||
 	    g_strv_contains((const gchar *const *)parts, "..")) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "the location %s of remote %s is not read, needed is a file beside the "
-			    "metadata of a local remote, or http or https",
-			    uri,
-			    fwupd_remote_get_id(remote));
+		reapply_fail(
+		    error,
+		    FWUPD_ERROR_NOT_SUPPORTED,
+		    "the location %s of remote %s is not read, needed is a file beside the "
+		    "metadata of a local remote, or http or https",
+		    uri,
+		    fwupd_remote_get_id(remote));
 		return NULL;
 	}
 	dirname = g_path_get_dirname(fwupd_remote_get_filename_cache(remote));
@@ -107,13 +98,12 @@ reapply_fetch_location(FwupdClient *client,
 	actual = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
 	if (g_strcmp0(actual, sha1) == 0)
 		return g_steal_pointer(&blob);
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_NOT_FOUND,
-		    "%s has the SHA-1 %s, installed was %s",
-		    uri,
-		    actual,
-		    sha1);
+	reapply_fail(error,
+		     FWUPD_ERROR_NOT_FOUND,
+		     "%s has the SHA-1 %s, installed was %s",
+		     uri,
+		     actual,
+		     sha1);
 	return NULL;
 }
 
@@ -250,25 +240,21 @@ reapply_fetch_here(const gchar *sha1, gchar **origin, GError **error)
 	if (blob == NULL)
 		blob = reapply_fetch_folders(client, sha1, origin, reasons);
 	if (blob == NULL)
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_FOUND,
-			    "no remote has the cabinet with the SHA-1 %s that was installed%s%s",
-			    sha1,
-			    reasons->len > 0 ? ": " : "",
-			    reasons->str);
+		reapply_fail(error,
+			     FWUPD_ERROR_NOT_FOUND,
+			     "no remote has the cabinet with the SHA-1 %s that was installed%s%s",
+			     sha1,
+			     reasons->len > 0 ? ": " : "",
+			     reasons->str);
 	return g_steal_pointer(&blob);
 }
 
 /**
  * reapply_command_fetch:
- * @options: unused
  * @sha1: of a cabinet
  *
  * Writes the name of the cabinet, a new line and the cabinet to standard output, or else what has
  * failed. It may use %REAPPLY_FETCH_DATA_MAX bytes and %REAPPLY_FETCH_SECONDS, whatever it does.
- *
- * Returns: an exit status
  **/
 gint
 reapply_command_fetch(ReapplyOptions *options G_GNUC_UNUSED, const gchar *sha1)
@@ -299,77 +285,32 @@ reapply_command_fetch(ReapplyOptions *options G_GNUC_UNUSED, const gchar *sha1)
 	return EXIT_SUCCESS;
 }
 
-/* not more than a cabinet can have, and not longer than the other process may take */
-static GByteArray *
-reapply_fetch_read(GSubprocess *process, GError **error)
-{
-	GInputStream *stream = g_subprocess_get_stdout_pipe(process);
-	gint64 deadline =
-	    g_get_monotonic_time() + (REAPPLY_FETCH_SECONDS + 30) * G_TIME_SPAN_SECOND;
-	g_autoptr(GByteArray) buf = g_byte_array_new();
-
-	while (buf->len <= REAPPLY_FILE_SIZE_MAX + REAPPLY_FETCH_LINE_MAX) {
-		GPollFD fd = {g_unix_input_stream_get_fd(G_UNIX_INPUT_STREAM(stream)), G_IO_IN, 0};
-		gint64 left = (deadline - g_get_monotonic_time()) / G_TIME_SPAN_MILLISECOND;
-		guint8 chunk[65536];
-		gssize done;
-
-		if (left <= 0 || g_poll(&fd, 1, left) == 0) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_TIMED_OUT,
-				    "the cabinet was not there after %d seconds",
-				    REAPPLY_FETCH_SECONDS + 30);
-			return NULL;
-		}
-		done = g_input_stream_read(stream, chunk, sizeof(chunk), NULL, error);
-		if (done < 0)
-			return NULL;
-		if (done == 0)
-			return g_steal_pointer(&buf);
-		g_byte_array_append(buf, chunk, done);
-	}
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_INVALID_FILE,
-		    "the cabinet has more than %d bytes",
-		    REAPPLY_FILE_SIZE_MAX);
-	return NULL;
-}
-
 static gboolean
 reapply_fetch_check_end(GSubprocess *process, const gchar *text, GError **error)
 {
-	if (!g_subprocess_wait(process, NULL, error))
-		return FALSE;
-	if (g_subprocess_get_if_signaled(process)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "what fetches the cabinet was ended by the signal '%s'; it may use "
-			    "%d MiB and %d seconds",
-			    g_strsignal(g_subprocess_get_term_sig(process)),
-			    (gint)(REAPPLY_FETCH_DATA_MAX / 1024 / 1024),
-			    REAPPLY_FETCH_SECONDS);
-		return FALSE;
-	}
-	if (!g_subprocess_get_successful(process)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_FOUND,
-			    "%s; with the cabinet that was installed, run: "
-			    "tdx-module-reapply store FILE.cab",
-			    text);
-		return FALSE;
-	}
-	return TRUE;
+	if (g_subprocess_get_if_signaled(process))
+		reapply_fail(error,
+			     FWUPD_ERROR_INTERNAL,
+			     "what fetches the cabinet was ended by the signal '%s'; it may use "
+			     "%d MiB and %d seconds",
+			     g_strsignal(g_subprocess_get_term_sig(process)),
+			     (gint)(REAPPLY_FETCH_DATA_MAX / 1024 / 1024),
+			     REAPPLY_FETCH_SECONDS);
+	else if (!g_subprocess_get_successful(process))
+		reapply_fail(error,
+			     FWUPD_ERROR_NOT_FOUND,
+			     "%s; with the cabinet that was installed, run: "
+			     "tdx-module-reapply store FILE.cab",
+			     text);
+	else
+		return TRUE;
+	return FALSE;
 }
 
 /**
  * reapply_fetch:
  * @sha1: of a cabinet
  * @origin: (out): its name
- * @error: (nullable): optional return location for an error
  *
  * Gets the cabinet that was installed from the remote that it came from.
  *
@@ -378,29 +319,26 @@ reapply_fetch_check_end(GSubprocess *process, const gchar *text, GError **error)
 GBytes *
 reapply_fetch(const gchar *sha1, gchar **origin, GError **error)
 {
+	gsize bufsz = 0;
 	gsize skip;
-	g_autofree gchar *self = g_file_read_link("/proc/self/exe", error);
+	const gchar *buf;
 	g_autofree gchar *line = NULL;
-	g_autoptr(GByteArray) buf = NULL;
+	g_autofree gchar *self = g_file_read_link("/proc/self/exe", error);
+	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(GSubprocess) process = NULL;
 
 	if (self == NULL)
 		return NULL;
 	process =
 	    g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE, error, self, "fetch", sha1, NULL);
-	if (process == NULL)
+	if (process == NULL || !g_subprocess_communicate(process, NULL, NULL, &blob, NULL, error))
 		return NULL;
-	buf = reapply_fetch_read(process, error);
-	if (buf == NULL) {
-		g_subprocess_force_exit(process);
-		return NULL;
-	}
-	g_byte_array_append(buf, (const guint8 *)"", 1);
-	line = g_strndup((const gchar *)buf->data, REAPPLY_FETCH_LINE_MAX);
-	skip = strcspn(line, "\n");
-	line[skip] = '\0';
+	buf = g_bytes_get_data(blob, &bufsz);
+	for (skip = 0; skip < bufsz && buf[skip] != '\n'; skip++)
+		;
+	line = g_strndup(bufsz > 0 ? buf : "", skip);
 	if (!reapply_fetch_check_end(process, line, error))
 		return NULL;
 	*origin = g_steal_pointer(&line);
-	return g_bytes_new(buf->data + skip + 1, buf->len - skip - 2);
+	return g_bytes_new_from_bytes(blob, skip + 1, bufsz - skip - 1);
 }

@@ -8,8 +8,6 @@
  * Files that are either the old or the new one, whenever the machine goes down.
  */
 
-#include "reapply-file.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixinputstream.h>
@@ -17,6 +15,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#include "reapply.h"
 
 static gboolean G_GNUC_PRINTF(2, 3)
     reapply_set_error_errno(GError **error, const gchar *format, ...)
@@ -28,13 +28,11 @@ static gboolean G_GNUC_PRINTF(2, 3)
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    errsv == ENOENT ? FWUPD_ERROR_NOT_FOUND : FWUPD_ERROR_INTERNAL,
-		    "%s: %s",
-		    text,
-		    g_strerror(errsv));
-	return FALSE;
+	return reapply_fail(error,
+			    errsv == ENOENT ? FWUPD_ERROR_NOT_FOUND : FWUPD_ERROR_INTERNAL,
+			    "%s: %s",
+			    text,
+			    g_strerror(errsv));
 }
 
 static gchar *
@@ -96,8 +94,6 @@ reapply_lock_release(ReapplyLock self)
 
 /**
  * reapply_state_lock:
- * @error: (nullable): optional return location for an error
- *
  * Waits until no other instance changes the state, and keeps them from doing so.
  *
  * Returns: a lock, or -1
@@ -106,7 +102,6 @@ ReapplyLock
 reapply_state_lock(GError **error)
 {
 	g_auto(ReapplyLock) self = -1;
-	ReapplyLock locked;
 	g_autofree gchar *filename = reapply_state_path("lock");
 
 	if (!reapply_mkdir_parent(filename, error))
@@ -120,9 +115,7 @@ reapply_state_lock(GError **error)
 		reapply_set_error_errno(error, "cannot lock %s", filename);
 		return -1;
 	}
-	locked = self;
-	self = -1;
-	return locked;
+	return g_steal_fd(&self);
 }
 
 /**
@@ -130,12 +123,9 @@ reapply_state_lock(GError **error)
  * @filename: where to
  * @buf: the new content
  * @bufsz: its size
- * @error: (nullable): optional return location for an error
  *
  * Writes a file so that after a crash the old one or the new one is there as a whole, and the new
  * one if this has returned. The caller has the lock.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_file_write(const gchar *filename, gconstpointer buf, gsize bufsz, GError **error)
@@ -149,16 +139,13 @@ reapply_file_write(const gchar *filename, gconstpointer buf, gsize bufsz, GError
 				      bufsz,
 				      G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
 				      0644,
-				      &error_local)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "cannot write %s, which needs %" G_GSIZE_FORMAT " bytes: %s",
-			    filename,
-			    bufsz,
-			    error_local->message);
-		return FALSE;
-	}
+				      &error_local))
+		return reapply_fail(error,
+				    FWUPD_ERROR_INTERNAL,
+				    "cannot write %s, which needs %" G_GSIZE_FORMAT " bytes: %s",
+				    filename,
+				    bufsz,
+				    error_local->message);
 	return TRUE;
 }
 
@@ -172,22 +159,20 @@ reapply_file_read_fd(gint fd, const gchar *filename, GError **error)
 	g_autoptr(GInputStream) stream = g_unix_input_stream_new(fd, TRUE);
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > REAPPLY_FILE_SIZE_MAX) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is not a file of at most %d bytes",
-			    filename,
-			    REAPPLY_FILE_SIZE_MAX);
+		reapply_fail(error,
+			     FWUPD_ERROR_INVALID_FILE,
+			     "%s is not a file of at most %d bytes",
+			     filename,
+			     REAPPLY_FILE_SIZE_MAX);
 		return NULL;
 	}
 	buf = g_malloc0(st.st_size + 1);
 	if (!g_input_stream_read_all(stream, buf, st.st_size, &bufsz, NULL, &error_local)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "cannot read %s: %s",
-			    filename,
-			    error_local->message);
+		reapply_fail(error,
+			     FWUPD_ERROR_INTERNAL,
+			     "cannot read %s: %s",
+			     filename,
+			     error_local->message);
 		return NULL;
 	}
 	return g_bytes_new_take(g_steal_pointer(&buf), bufsz);
@@ -196,7 +181,6 @@ reapply_file_read_fd(gint fd, const gchar *filename, GError **error)
 /**
  * reapply_file_read:
  * @filename: where from
- * @error: (nullable): optional return location for an error
  *
  * Reads a regular file of at most %REAPPLY_FILE_SIZE_MAX bytes; nothing else is waited for.
  *
@@ -217,7 +201,6 @@ reapply_file_read(const gchar *filename, GError **error)
 /**
  * reapply_record_load:
  * @name: a file name
- * @error: (nullable): optional return location for an error
  *
  * Reads a record of the state.
  *
@@ -234,12 +217,11 @@ reapply_record_load(const gchar *name, GError **error)
 	if (blob == NULL)
 		return NULL;
 	if (!g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, &error_local)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is damaged: %s; run: tdx-module-reapply store",
-			    filename,
-			    error_local->message);
+		reapply_fail(error,
+			     FWUPD_ERROR_INVALID_FILE,
+			     "%s is damaged: %s; run: tdx-module-reapply store",
+			     filename,
+			     error_local->message);
 		return NULL;
 	}
 	return g_steal_pointer(&kf);
@@ -249,7 +231,6 @@ reapply_record_load(const gchar *name, GError **error)
  * reapply_record_save:
  * @name: a file name
  * @kf: its keys
- * @error: (nullable): optional return location for an error
  *
  * Writes a record of the state. The caller has the lock.
  *

@@ -8,9 +8,7 @@
  * What fwupd knows: the device, what was installed on it, and what a cabinet has for it.
  */
 
-#include "reapply-fwupd.h"
-
-#include "reapply-common.h"
+#include "reapply.h"
 
 #define REAPPLY_PLUGIN	 "tdx_module"
 #define REAPPLY_PROTOCOL "com.intel.tdx-module"
@@ -20,7 +18,6 @@
 
 /**
  * reapply_fwupd_fail:
- * @error: (nullable): optional return location for an error
  * @error_fwupd: (transfer full) (nullable): an error of libfwupd, which sometimes gives none
  * @prefix: what to begin it with
  *
@@ -34,11 +31,7 @@ reapply_fwupd_fail(GError **error, GError *error_fwupd, const gchar *prefix)
 	if (error_fwupd != NULL)
 		g_propagate_prefixed_error(error, error_fwupd, "%s: ", prefix);
 	else
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "%s: libfwupd gives no reason",
-			    prefix);
+		reapply_fail(error, FWUPD_ERROR_INTERNAL, "%s: libfwupd gives no reason", prefix);
 	return FALSE;
 }
 
@@ -64,8 +57,6 @@ reapply_fwupd_ask_for_all(FwupdClient *client, GError **error)
 
 /**
  * reapply_fwupd_connect:
- * @error: (nullable): optional return location for an error
- *
  * Connects to fwupd, which D-Bus starts if it is not running.
  *
  * Returns: (transfer full): a client, or %NULL
@@ -95,7 +86,6 @@ reapply_fwupd_connect(GError **error)
 /**
  * reapply_fwupd_get_device:
  * @client: a client
- * @error: (nullable): optional return location for an error
  *
  * Gets the TDX module that is running on this machine, not one that is emulated or that the next
  * boot loads.
@@ -123,7 +113,7 @@ reapply_fwupd_get_device(FwupdClient *client, GError **error)
 		    !fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED))
 			return g_object_ref(device);
 	}
-	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND, "fwupd shows no TDX module");
+	reapply_fail(error, FWUPD_ERROR_NOT_FOUND, "fwupd shows no TDX module");
 	return NULL;
 }
 
@@ -132,7 +122,6 @@ reapply_fwupd_get_device(FwupdClient *client, GError **error)
  * @client: a client
  * @device: the TDX module
  * @entry: (out) (nullable) (transfer full): its entry, with a release
- * @error: (nullable): optional return location for an error
  *
  * Gets the entry of the history, which has only the last attempt for each device.
  *
@@ -168,8 +157,6 @@ reapply_fwupd_get_entry(FwupdClient *client,
  * @entry: of the history
  *
  * Finds out if it says that something was installed successfully, and what.
- *
- * Returns: %TRUE if so
  **/
 gboolean
 reapply_fwupd_is_success(FwupdDevice *entry)
@@ -226,7 +213,6 @@ reapply_fwupd_has_guid_of(FwupdDevice *component, FwupdDevice *device)
  * @device: the TDX module
  * @cabinet: a cabinet
  * @version: what is to run
- * @error: (nullable): optional return location for an error
  *
  * Finds out if just this version can be installed from a cabinet. Of each component for the device
  * fwupd installs the first release, one after the other, if it can at that time.
@@ -260,15 +246,13 @@ reapply_fwupd_check_cabinet(FwupdClient *client,
 				       found->len > 0 ? ", " : "",
 				       release != NULL ? fwupd_release_get_version(release) : "");
 	}
-	if (!reapply_version_equal(found->str, version)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "for this TDX module the cabinet has '%s', needed is %s and nothing "
-			    "else, as fwupd would install that too",
-			    found->str,
-			    version);
-		return FALSE;
-	}
+	if (!reapply_version_equal(found->str, version))
+		return reapply_fail(
+		    error,
+		    FWUPD_ERROR_NOT_SUPPORTED,
+		    "for this TDX module the cabinet has '%s', needed is %s and nothing "
+		    "else, as fwupd would install that too",
+		    found->str,
+		    version);
 	return TRUE;
 }

@@ -8,18 +8,12 @@
  * One look at the host: what runs, what fwupd knows, what is stored.
  */
 
-#include "reapply-host.h"
-
-#include "reapply-fwupd.h"
-
-#include "reapply-common.h"
+#include "reapply.h"
 
 #define REAPPLY_DEVICE_POLL_MS 500
 
 /**
  * reapply_host_free:
- * @self: (nullable): a look
- *
  * Frees it.
  **/
 void
@@ -37,12 +31,7 @@ reapply_host_free(ReapplyHost *self)
 
 /**
  * reapply_host_look:
- * @self: a look
- * @error: (nullable): optional return location for an error
- *
  * Looks again. What is seen of installations is not saved by this.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_host_look(ReapplyHost *self, GError **error)
@@ -64,7 +53,6 @@ reapply_host_look(ReapplyHost *self, GError **error)
 /**
  * reapply_host_new:
  * @wait: how many seconds the device may be late
- * @error: (nullable): optional return location for an error
  *
  * Looks at the host.
  *
@@ -95,12 +83,9 @@ reapply_host_new(gint wait, GError **error)
 
 /**
  * reapply_host_is_running:
- * @self: a look
  * @version: (nullable): a version
  *
  * Finds out if this is what runs.
- *
- * Returns: %TRUE if so
  **/
 gboolean
 reapply_host_is_running(ReapplyHost *self, const gchar *version)

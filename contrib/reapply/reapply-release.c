@@ -10,13 +10,10 @@
  * lost, all after be repeated.
  */
 
-#include "reapply-release.h"
-
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "reapply-common.h"
-#include "reapply-file.h"
+#include "reapply.h"
 
 #define REAPPLY_RELEASE_RECORD	  "release.conf"
 #define REAPPLY_RELEASE_FORGOTTEN "Forgotten"
@@ -24,8 +21,6 @@
 
 /**
  * reapply_release_free:
- * @self: (nullable): a release
- *
  * Frees a release.
  **/
 void
@@ -75,15 +70,14 @@ reapply_release_get_checksum(GKeyFile *kf,
 
 	if (value == NULL || strlen(value) != digits ||
 	    strspn(value, "0123456789abcdef") != digits) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has %s=%s, needed are %" G_GSIZE_FORMAT " hexadecimal digits; "
-			    "run: tdx-module-reapply store",
-			    filename,
-			    key,
-			    value != NULL ? value : "",
-			    digits);
+		reapply_fail(error,
+			     FWUPD_ERROR_INVALID_FILE,
+			     "%s has %s=%s, needed are %" G_GSIZE_FORMAT " hexadecimal digits; "
+			     "run: tdx-module-reapply store",
+			     filename,
+			     key,
+			     value != NULL ? value : "",
+			     digits);
 		return NULL;
 	}
 	return g_steal_pointer(&value);
@@ -91,8 +85,6 @@ reapply_release_get_checksum(GKeyFile *kf,
 
 /**
  * reapply_release_load:
- * @error: (nullable): optional return location for an error
- *
  * Reads the record.
  *
  * Returns: (transfer full): a release, or %NULL; %FWUPD_ERROR_NOT_FOUND if none is stored
@@ -109,19 +101,14 @@ reapply_release_load(GError **error)
 	self->version = g_key_file_get_string(kf, REAPPLY_RELEASE_GROUP, "Version", NULL);
 	if (self->version == NULL &&
 	    g_key_file_has_key(kf, REAPPLY_RELEASE_GROUP, REAPPLY_RELEASE_FORGOTTEN, NULL)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_FOUND,
-			    "%s says that it was cleared",
-			    filename);
+		reapply_fail(error, FWUPD_ERROR_NOT_FOUND, "%s says that it was cleared", filename);
 		return NULL;
 	}
 	if (self->version == NULL || self->version[0] == '\0') {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has no Version=; run: tdx-module-reapply store",
-			    filename);
+		reapply_fail(error,
+			     FWUPD_ERROR_INVALID_FILE,
+			     "%s has no Version=; run: tdx-module-reapply store",
+			     filename);
 		return NULL;
 	}
 	self->sha1 = reapply_release_get_checksum(kf, filename, "Sha1", 40, error);
@@ -137,8 +124,6 @@ reapply_release_load(GError **error)
 
 /**
  * reapply_release_get_filename:
- * @self: a release
- *
  * Gets where the cabinet is stored.
  *
  * Returns: (transfer full): a path
@@ -152,9 +137,6 @@ reapply_release_get_filename(ReapplyRelease *self)
 
 /**
  * reapply_release_read_cabinet:
- * @self: a release
- * @error: (nullable): optional return location for an error
- *
  * Reads the stored cabinet, and verifies it.
  *
  * Returns: (transfer full): the very bytes that were verified, or %NULL
@@ -172,15 +154,14 @@ reapply_release_read_cabinet(ReapplyRelease *self, GError **error)
 	}
 	sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
 	if (g_strcmp0(sha256, self->sha256) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "the stored cabinet %s is damaged: its %" G_GSIZE_FORMAT
-			    " bytes have the SHA-256 %s, needed is %s",
-			    filename,
-			    g_bytes_get_size(blob),
-			    sha256,
-			    self->sha256);
+		reapply_fail(error,
+			     FWUPD_ERROR_INVALID_FILE,
+			     "the stored cabinet %s is damaged: its %" G_GSIZE_FORMAT
+			     " bytes have the SHA-256 %s, needed is %s",
+			     filename,
+			     g_bytes_get_size(blob),
+			     sha256,
+			     self->sha256);
 		return NULL;
 	}
 	return g_steal_pointer(&blob);
@@ -188,13 +169,10 @@ reapply_release_read_cabinet(ReapplyRelease *self, GError **error)
 
 /**
  * reapply_release_is:
- * @self: (nullable): a release
  * @version: (nullable): of a TDX module
  * @sha1: (nullable): of a cabinet
  *
  * Finds out if this is that very one.
- *
- * Returns: %TRUE if so
  **/
 gboolean
 reapply_release_is(ReapplyRelease *self, const gchar *version, const gchar *sha1)
@@ -222,9 +200,7 @@ reapply_release_remove_others(const gchar *keep)
 
 /**
  * reapply_release_save:
- * @self: a release
  * @cabinet: its content
- * @error: (nullable): optional return location for an error
  *
  * Stores a release in place of the one that is stored. The caller has the lock.
  *
@@ -264,12 +240,9 @@ reapply_release_get_forgotten(void)
 /**
  * reapply_release_forget:
  * @sha1: (nullable): of the cabinet that was last installed, if known
- * @error: (nullable): optional return location for an error
  *
  * Removes what is stored, also if it is damaged. The last one is noted, so that it is not stored
  * again by itself. The caller has the lock.
- *
- * Returns: %TRUE for success
  **/
 gboolean
 reapply_release_forget(const gchar *sha1, GError **error)
@@ -291,8 +264,6 @@ reapply_release_forget(const gchar *sha1, GError **error)
  * @sha1: of a cabinet
  *
  * Finds out if this was the last one that has been forgotten.
- *
- * Returns: %TRUE if so
  **/
 gboolean
 reapply_release_is_forgotten(const gchar *sha1)

@@ -10,10 +10,7 @@
 
 #include <stdlib.h>
 
-#include "reapply-apply.h"
-#include "reapply-boot.h"
-#include "reapply-command.h"
-#include "reapply-common.h"
+#include "reapply.h"
 
 /* the keys of JSON, and where a person reads them; all are documented in the manual */
 typedef struct {
@@ -146,12 +143,7 @@ reapply_status_print_json(ReapplyStatus *self)
 
 /**
  * reapply_command_status:
- * @options: of the command line
- * @unused: unused
- *
  * Prints what is stored, and what would be done now. Nothing is changed.
- *
- * Returns: an exit status
  **/
 gint
 reapply_command_status(ReapplyOptions *options, const gchar *unused G_GNUC_UNUSED)

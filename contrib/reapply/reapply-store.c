@@ -13,14 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reapply-fwupd.h"
-
-#include "reapply-attempt.h"
-#include "reapply-command.h"
-#include "reapply-common.h"
-#include "reapply-fetch.h"
-#include "reapply-file.h"
-#include "reapply-host.h"
+#include "reapply.h"
 
 /* the history may change while it is being looked at, but not for ever */
 #define REAPPLY_STORE_ROUNDS_MAX 10
@@ -90,14 +83,11 @@ reapply_store_ensure_installed(ReapplyStore *self, GError **error)
 	} else if (account->sha1 != NULL) {
 		self->version = g_strdup(account->version);
 		self->sha1 = g_strdup(account->sha1);
-	} else {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
+	} else
+		return reapply_fail(error,
 				    FWUPD_ERROR_NOTHING_TO_DO,
 				    "the last entry of fwupd's history is not a successful "
 				    "installation of a TDX module");
-		return FALSE;
-	}
 	return TRUE;
 }
 
@@ -144,15 +134,14 @@ reapply_store_read(ReapplyStore *self, const gchar *filename, GError **error)
 		return NULL;
 	actual = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
 	if (g_strcmp0(actual, self->sha1) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s is not what was installed last: it has the SHA-1 %s, "
-			    "needed is %s of version %s",
-			    filename,
-			    actual,
-			    self->sha1,
-			    self->version);
+		reapply_fail(error,
+			     FWUPD_ERROR_INVALID_FILE,
+			     "%s is not what was installed last: it has the SHA-1 %s, "
+			     "needed is %s of version %s",
+			     filename,
+			     actual,
+			     self->sha1,
+			     self->version);
 		return NULL;
 	}
 	return g_steal_pointer(&blob);
@@ -169,16 +158,13 @@ reapply_store_check(ReapplyStore *self, ReapplyRelease *release, GBytes *cabinet
 		sha256 = fwupd_checksum_get_by_kind(
 		    fwupd_release_get_checksums(fwupd_device_get_release_default(entry)),
 		    G_CHECKSUM_SHA256);
-	if (sha256 != NULL && g_strcmp0(sha256, release->sha256) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has the SHA-256 %s, needed is %s",
-			    release->origin,
-			    release->sha256,
-			    sha256);
-		return FALSE;
-	}
+	if (sha256 != NULL && g_strcmp0(sha256, release->sha256) != 0)
+		return reapply_fail(error,
+				    FWUPD_ERROR_INVALID_FILE,
+				    "%s has the SHA-256 %s, needed is %s",
+				    release->origin,
+				    release->sha256,
+				    sha256);
 	return reapply_fwupd_check_cabinet(self->host->client,
 					   self->host->device,
 					   cabinet,
@@ -192,15 +178,12 @@ reapply_store_save(ReapplyStore *self, const gchar *origin, GBytes *cabinet, GEr
 {
 	g_autoptr(ReapplyRelease) release = reapply_release_new(self->version, origin, cabinet);
 
-	if (g_strcmp0(release->sha1, self->sha1) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s was installed while %s was fetched",
-			    self->sha1,
-			    release->sha1);
-		return FALSE;
-	}
+	if (g_strcmp0(release->sha1, self->sha1) != 0)
+		return reapply_fail(error,
+				    FWUPD_ERROR_INVALID_FILE,
+				    "%s was installed while %s was fetched",
+				    self->sha1,
+				    release->sha1);
 	if (!reapply_store_check(self, release, cabinet, error) ||
 	    !reapply_release_save(release, cabinet, error))
 		return FALSE;
@@ -359,12 +342,9 @@ reapply_store_retry(ReapplyOptions *options)
 
 /**
  * reapply_command_store:
- * @options: of the command line
  * @filename: (nullable): a cabinet, or %NULL to fetch it
  *
  * Stores what was last installed.
- *
- * Returns: an exit status
  **/
 gint
 reapply_command_store(ReapplyOptions *options, const gchar *filename)
@@ -381,12 +361,7 @@ reapply_command_store(ReapplyOptions *options, const gchar *filename)
 
 /**
  * reapply_command_clear:
- * @options: unused
- * @unused: unused
- *
  * Removes what is stored.
- *
- * Returns: an exit status
  **/
 gint
 reapply_command_clear(ReapplyOptions *options G_GNUC_UNUSED, const gchar *unused G_GNUC_UNUSED)

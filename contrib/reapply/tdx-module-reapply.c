@@ -15,8 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "reapply-command.h"
-#include "reapply-common.h"
+#include "reapply.h"
 
 /* fwupd goes on with what it does; here nothing else is allowed than these two */
 static void
