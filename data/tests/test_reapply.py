@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional
 from xml.etree import ElementTree
 
 from tdxtest.images import BUILD, run
@@ -518,7 +518,8 @@ class ApplyTest(ReapplyCase):
             path.touch()
             out = reapply("apply")
             self.assertIn(f"nothing to do: the boot itself brings a TDX module, {path}", out)
-            self.assertIn(f"apply:    no, the boot itself brings a TDX module, {path}", reapply("status"))
+            status = reapply("status")
+            self.assertIn(f"apply:    no, the boot itself brings a TDX module, {path}", status)
             path.unlink()
         self.assertEqual(self.uploads(reapply), 1)
         self.assert_applied(reapply)
@@ -728,8 +729,9 @@ class StoreTest(ReapplyCase):
         reapply = self.make_remote("http://127.0.0.1:{port}/new.bin.cab")
         self.answer = lambda handler: handler.send_error(404)
         process = reapply.start("store", f"--if-changed={reapply.history}", "--retry=1")
-        tries = lambda: int(reapply.status().get("missing_tries", 0))
-        reapply.bed.wait_for(lambda: tries() > 3, "the fourth try")
+        reapply.bed.wait_for(
+            lambda: reapply.status().get("missing_tries") == "4", "the fourth try"
+        )
         status = reapply.status()
         self.assertEqual(status["state"], "nothing")
         self.assertEqual(status["missing_version"], NEW)
