@@ -1113,11 +1113,13 @@ class Model:
         if self.random.random() < 0.2:
             prefix = ["timeout", "--signal=KILL", f"{self.random.uniform(0.005, 0.2):.3f}"]
             self.kills += 1
-        out = self.reapply(*args, prefix=prefix, check=None)
+        self.seen = not prefix
+        return self.note(self.reapply(*args, prefix=prefix, check=None))
+
+    def note(self, out: str) -> str:
         self.log.append(f"  {out.strip()}")
         if "stored TDX module" in out:
             self.cleared = False
-        self.seen = not prefix
         return out
 
     def install(self) -> None:
@@ -1164,7 +1166,7 @@ class Model:
             self.bed.stop_daemon()
             self.reapply.history.unlink(missing_ok=True)
             self.bed.start_daemon()
-            self.reapply("store", f"--if-changed={self.reapply.history}", check=None)
+            self.note(self.reapply("store", f"--if-changed={self.reapply.history}", check=None))
 
     def reboot(self) -> None:
         bios = self.random.choice([BIOS, BIOS, "1.5.13", "1.5.20"])
