@@ -156,8 +156,10 @@ fu_tdx_boot_device_read_loader(FuTdxBootDevice *self, const gchar *suffix, GErro
 	if (blob == NULL)
 		return NULL;
 	firmware = fu_tdx_blob_firmware_new_verified(blob, error);
-	if (firmware == NULL)
+	if (firmware == NULL) {
+		g_prefix_error(error, "%s: ", self->names[0]);
 		return NULL;
+	}
 	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) !=
 	    FU_TDX_BLOB_VERSION_V1) {
 		g_set_error_literal(error,
@@ -356,6 +358,7 @@ fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
 		    g_strdup_printf("Nothing to load at the next boot: %s", error_local->message);
 		fu_device_set_summary(device, summary);
 		fu_device_set_version(device, "0.0.0");
+		g_ptr_array_set_size(fu_device_get_checksums(device), 0);
 		fu_device_remove_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
 		return;
 	}
