@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gio/gunixinputstream.h>
 #include <glib/gstdio.h>
 #include <gnutls/crypto.h>
 #include <unistd.h>
@@ -57,8 +58,9 @@ static GBytes *
 cabinet_file_read_fd(gint fd, const gchar *name, gsize size_max, struct stat *st, GError **error)
 {
 	gsize size = 0;
-	gssize rc = 1;
 	g_autofree guint8 *buf = NULL;
+	g_autoptr(GError) error_local = NULL;
+	g_autoptr(GInputStream) stream = g_unix_input_stream_new(fd, FALSE);
 
 	if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) {
 		cabinet_fail(error, "%s is not a regular file", name);
@@ -76,15 +78,12 @@ cabinet_file_read_fd(gint fd, const gchar *name, gsize size_max, struct stat *st
 
 	/* one more, to see that it ends */
 	buf = g_malloc(st->st_size + 1);
-	while (rc > 0 && size <= (gsize)st->st_size) {
-		rc = read(fd, buf + size, st->st_size + 1 - size);
-		size += MAX(rc, 0);
-	}
-	if (rc < 0 || size != (gsize)st->st_size) {
+	if (!g_input_stream_read_all(stream, buf, st->st_size + 1, &size, NULL, &error_local) ||
+	    size != (gsize)st->st_size) {
 		cabinet_fail(error,
 			     "failed to read %s: %s",
 			     name,
-			     rc < 0 ? g_strerror(errno) : "it changes meanwhile");
+			     error_local != NULL ? error_local->message : "it changes meanwhile");
 		return NULL;
 	}
 	return g_bytes_new_take(g_steal_pointer(&buf), size);

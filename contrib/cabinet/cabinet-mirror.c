@@ -121,18 +121,20 @@ cabinet_mirror_read_current(CabinetMirror *self, const gchar *name, struct stat 
 static gboolean
 cabinet_mirror_open_current(CabinetMirror *self, GError **error)
 {
-	gchar target[64] = {'\0'};
-	gssize rc =
-	    readlinkat(self->output->parent, CABINET_MIRROR_CURRENT, target, sizeof(target) - 1);
+	g_autofree gchar *link =
+	    g_strdup_printf("/proc/self/fd/%d/" CABINET_MIRROR_CURRENT, self->output->parent);
+	g_autofree gchar *target = NULL;
+	g_autoptr(GError) error_local = NULL;
 
-	if (rc < 0 && errno == ENOENT)
+	target = g_file_read_link(link, &error_local);
+	if (g_error_matches(error_local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 		return TRUE;
-	if (rc < 0 || !cabinet_mirror_is_edition(target))
+	if (target == NULL || !cabinet_mirror_is_edition(target))
 		return cabinet_mirror_set_error_foreign(self, CABINET_MIRROR_CURRENT, error);
 	self->current = cabinet_file_open_folder(self->output->parent, target);
 	if (self->current < 0 && errno != ENOENT)
 		return cabinet_mirror_set_error_foreign(self, target, error);
-	self->current_name = g_strdup(target);
+	self->current_name = g_steal_pointer(&target);
 	return TRUE;
 }
 

@@ -301,7 +301,8 @@ reapply_fetch_check_end(GSubprocess *process, const gchar *text, GError **error)
 			     FWUPD_ERROR_NOT_FOUND,
 			     "%s; with the cabinet that was installed, run: "
 			     "tdx-module-reapply store FILE.cab",
-			     text);
+			     text[0] != '\0' ? text
+					     : "what fetches the cabinet ended without a word");
 	else
 		return TRUE;
 	return FALSE;
