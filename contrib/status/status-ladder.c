@@ -304,6 +304,256 @@ status_rung_check_update(StatusRung *rung, const StatusReport *report)
 		status_rung_set(rung, STATUS_RESULT_PASS, g_strdup("nothing is in the way"), NULL);
 }
 
+/* metadata are refreshed once a day */
+#define STATUS_METADATA_AGE_MAX (7 * 24 * 60 * 60)
+
+static gchar *
+status_describe_remotes(const StatusReport *report, guint *n_tdx, gboolean *is_old)
+{
+	g_autoptr(GString) str = g_string_new(NULL);
+
+	for (guint i = 0; i < report->fwupd->remotes->len; i++) {
+		FwupdRemote *remote = g_ptr_array_index(report->fwupd->remotes, i);
+		guint64 age = fwupd_remote_get_age(remote);
+
+		if (status_report_has_tdx(report, remote) != STATUS_TRI_TRUE)
+			continue;
+		(*n_tdx)++;
+		g_string_append_printf(str,
+				       "%s%s",
+				       str->len > 0 ? ", " : "",
+				       fwupd_remote_get_id(remote));
+		if (fwupd_remote_get_kind(remote) != FWUPD_REMOTE_KIND_DOWNLOAD)
+			continue;
+		if (age > STATUS_METADATA_AGE_MAX)
+			*is_old = TRUE;
+		g_string_append_printf(str,
+				       " (%" G_GUINT64_FORMAT " days old)",
+				       age / (24 * 60 * 60));
+	}
+	return g_string_free(g_steal_pointer(&str), FALSE);
+}
+
+static void
+status_rung_check_metadata(StatusRung *rung, const StatusReport *report)
+{
+	guint n_tdx = 0;
+	gboolean is_old = FALSE;
+	g_autofree gchar *remotes = status_describe_remotes(report, &n_tdx, &is_old);
+
+	if (report->metadata->error != NULL)
+		status_rung_set(rung,
+				STATUS_RESULT_UNKNOWN,
+				g_strdup(report->metadata->error),
+				"run this as root");
+	else if (n_tdx == 0)
+		status_rung_set(rung,
+				STATUS_RESULT_FAIL,
+				g_strdup_printf("none of the %u remotes that are enabled has TDX "
+						"modules",
+						report->fwupd->remotes->len),
+				"fwupdmgr refresh; fwupdmgr enable-remote lvfs, or that of a "
+				"mirror");
+	else
+		status_rung_set(rung,
+				is_old ? STATUS_RESULT_WARN : STATUS_RESULT_PASS,
+				g_strdup_printf("TDX modules are in %s", remotes),
+				is_old ? "fwupdmgr refresh" : NULL);
+}
+
+static void
+status_rung_check_release(StatusRung *rung, const StatusReport *report)
+{
+	const gchar *newest = report->metadata->newest;
+
+	if (report->is_refused)
+		status_rung_set(
+		    rung,
+		    STATUS_RESULT_WARN,
+		    g_strdup_printf(
+			"%s cannot be taken: %s%s%s",
+			newest,
+			report->metadata->reason,
+			report->newest != NULL ? "; the newest that can is " : "",
+			report->newest != NULL ? fwupd_release_get_version(report->newest) : ""),
+		    "mend what the reason says, e.g. with a newer BIOS");
+	else if (report->newest != NULL)
+		status_rung_set(rung,
+				STATUS_RESULT_WARN,
+				g_strdup_printf("%s is newer than %s, urgency %s",
+						fwupd_release_get_version(report->newest),
+						report->version,
+						fwupd_release_urgency_to_string(
+						    fwupd_release_get_urgency(report->newest))),
+				"fwupdmgr update");
+	else if (newest != NULL)
+		status_rung_set(rung,
+				STATUS_RESULT_PASS,
+				g_strdup_printf("the newest for this CPU and series is %s", newest),
+				NULL);
+	else
+		status_rung_set(rung,
+				STATUS_RESULT_FAIL,
+				g_strdup("there is none for this CPU and series"),
+				"ask who publishes them; another series comes with a BIOS");
+}
+
+static gchar *
+status_tcb_describe(const StatusTcb *tcb, const gchar *version)
+{
+	g_autofree gchar *advisories = NULL;
+	g_autoptr(GString) str = g_string_new(NULL);
+
+	if (tcb->info == NULL)
+		return g_strdup(tcb->error);
+	if (tcb->level == NULL)
+		return g_strdup_printf("set %" G_GUINT64_FORMAT " of %s does not tell about %s",
+				       tcb->info->set,
+				       tcb->info->date,
+				       version);
+	advisories = fu_strjoin(", ", tcb->level->advisories);
+	g_string_append_printf(str,
+			       "%s%s is %s since %s by set %" G_GUINT64_FORMAT " of %s",
+			       tcb->info->stale ? "the TCB info has expired, and said: " : "",
+			       version,
+			       tcb->level->status,
+			       tcb->level->date,
+			       tcb->info->set,
+			       tcb->info->date);
+	if (advisories[0] != '\0')
+		g_string_append_printf(str, " (%s)", advisories);
+	if (tcb->svn > tcb->level->svn && tcb->version != NULL)
+		g_string_append_printf(str, "; %s would be UpToDate", tcb->version);
+	return g_string_free(g_steal_pointer(&str), FALSE);
+}
+
+static StatusResult
+status_tcb_get_result(const StatusTcb *tcb)
+{
+	if (tcb->info == NULL)
+		return STATUS_RESULT_FAIL;
+	if (g_strcmp0(tcb->status, "unknown") == 0 || g_strcmp0(tcb->status, "stale") == 0)
+		return STATUS_RESULT_UNKNOWN;
+	return g_strcmp0(tcb->status, "UpToDate") == 0 ? STATUS_RESULT_PASS : STATUS_RESULT_WARN;
+}
+
+/* the worst of all */
+static void
+status_rung_check_tcb(StatusRung *rung, const StatusReport *report)
+{
+	const StatusResult order[] = {STATUS_RESULT_FAIL,
+				      STATUS_RESULT_WARN,
+				      STATUS_RESULT_UNKNOWN,
+				      STATUS_RESULT_PASS};
+	StatusResult result = STATUS_RESULT_SKIP;
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	for (guint i = 0; i < report->tcbs->len; i++) {
+		const StatusTcb *tcb = g_ptr_array_index(report->tcbs, i);
+		g_autofree gchar *text = status_tcb_describe(tcb, report->version);
+		g_string_append_printf(found, "%s%s", i > 0 ? "; " : "", text);
+	}
+	for (guint i = 0; result == STATUS_RESULT_SKIP && i < G_N_ELEMENTS(order); i++) {
+		for (guint j = 0; j < report->tcbs->len; j++) {
+			if (status_tcb_get_result(g_ptr_array_index(report->tcbs, j)) == order[i])
+				result = order[i];
+		}
+	}
+	if (report->tcbs->len == 0)
+		status_rung_set(rung,
+				STATUS_RESULT_SKIP,
+				g_strdup("no TCB info of Intel's is given"),
+				"to learn if the TDX module is up to date for attestation, see "
+				"--tcb-info in tdx-module-status(8)");
+	else
+		status_rung_set(rung,
+				result,
+				g_string_free(g_steal_pointer(&found), FALSE),
+				"this is the TDX module's half only: CPU and BIOS have levels of "
+				"their own");
+}
+
+static const struct {
+	const gchar *state;
+	StatusResult result;
+	const gchar *advice;
+} status_boots[] = {
+    {"none", STATUS_RESULT_SKIP, NULL},
+    {"unknown", STATUS_RESULT_UNKNOWN, NULL},
+    {"damaged", STATUS_RESULT_FAIL, "fwupdmgr update replaces it"},
+    {"ignored",
+     STATUS_RESULT_FAIL,
+     "in the BIOS, look for TDX Secure Arbitration Mode Loader (SEAM Loader)"},
+    {"reset_needed", STATUS_RESULT_WARN, "do a full reset when that suits you"},
+    {"available", STATUS_RESULT_WARN, "fwupdmgr update"},
+    {"current", STATUS_RESULT_PASS, NULL},
+};
+
+static gchar *
+status_describe_boot(const StatusReport *report)
+{
+	FwupdDevice *boot = report->fwupd->boot;
+	const gchar *error;
+
+	if (boot == NULL)
+		return g_strdup("no TDX module on the EFI system partition, so it is the BIOS's");
+	error = fwupd_device_get_update_error(
+	    report->fwupd->boot_entry != NULL ? report->fwupd->boot_entry : boot);
+	return g_strdup_printf(
+	    "%s%s%s: %s",
+	    fwupd_device_get_version(boot),
+	    report->newest_boot != NULL ? ", and there is " : "",
+	    report->newest_boot != NULL ? fwupd_release_get_version(report->newest_boot) : "",
+	    error != NULL ? error : fwupd_device_get_summary(boot));
+}
+
+static void
+status_rung_check_boot(StatusRung *rung, const StatusReport *report)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(status_boots); i++) {
+		if (g_strcmp0(status_boots[i].state, report->boot_state) == 0)
+			status_rung_set(rung,
+					status_boots[i].result,
+					status_describe_boot(report),
+					status_boots[i].advice);
+	}
+}
+
+static void
+status_rung_check_reset(StatusRung *rung, const StatusReport *report)
+{
+	const StatusReapply *reapply = report->reapply;
+
+	if (reapply->state == NULL)
+		status_rung_set(rung, STATUS_RESULT_UNKNOWN, g_strdup(reapply->reason), NULL);
+	else if (g_strcmp0(reapply->state, "damaged") == 0 || reapply->missing != NULL)
+		status_rung_set(rung,
+				STATUS_RESULT_FAIL,
+				g_strdup_printf("%s is not stored, %s",
+						reapply->missing != NULL ? reapply->missing
+									 : "what was installed",
+						reapply->reason != NULL ? reapply->reason : "yet"),
+				"see tdx-module-reapply status");
+	else if (reapply->stored == NULL)
+		status_rung_set(rung,
+				STATUS_RESULT_SKIP,
+				g_strdup("nothing is applied again"),
+				NULL);
+	else if (!reapply->enabled)
+		status_rung_set(
+		    rung,
+		    STATUS_RESULT_WARN,
+		    g_strdup_printf("%s is stored, but not applied again at boot", reapply->stored),
+		    "systemctl enable tdx-module-reapply.service");
+	else
+		status_rung_set(rung,
+				STATUS_RESULT_PASS,
+				g_strdup_printf("%s is applied again at boot, if the boot brings "
+						"an older one",
+						reapply->stored),
+				NULL);
+}
+
 static const struct {
 	const gchar *name;
 	const gchar *title;
@@ -317,7 +567,12 @@ static const struct {
     {"seamldr", "P-SEAMLDR", 1, status_rung_check_seamldr},
     {"updates-left", "Updates left", 1, status_rung_check_updates_left},
     {"fwupd", "fwupd", -1, status_rung_check_fwupd},
+    {"metadata", "Metadata", 6, status_rung_check_metadata},
+    {"release", "Release", 7, status_rung_check_release},
+    {"tcb", "TCB info", 3, status_rung_check_tcb},
     {"update", "Update now", 6, status_rung_check_update},
+    {"boot", "Next boot", 6, status_rung_check_boot},
+    {"reset", "After a reset", 3, status_rung_check_reset},
 };
 
 static gboolean

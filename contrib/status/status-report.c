@@ -32,6 +32,11 @@ static const struct {
     [STATUS_STATE_LOST] = {"lost", 10},
 };
 
+/* all of them, for who has to know each */
+const gchar *const status_boot_states[] =
+    {"none", "unknown", "damaged", "ignored", "reset_needed", "available", "current", NULL};
+const gchar *const status_resets[] = {"module_lost", "boot_module", "remaining_updates", NULL};
+
 /**
  * status_state_to_string:
  * @state: a #StatusState
@@ -74,14 +79,13 @@ status_report_free(StatusReport *self)
 {
 	status_facts_free(self->facts);
 	status_fwupd_free(self->fwupd);
+	status_metadata_free(self->metadata);
 	status_reapply_free(self->reapply);
 	g_ptr_array_unref(self->tcbs);
 	g_ptr_array_unref(self->reasons);
 	g_ptr_array_unref(self->unknown);
 	g_ptr_array_unref(self->resets);
 	g_free(self->verdict);
-	g_free(self->refused);
-	g_free(self->refused_reason);
 	g_free(self);
 }
 
@@ -179,6 +183,8 @@ status_report_ensure_unknown(StatusReport *self)
 	}
 	if (self->fwupd->error != NULL)
 		g_ptr_array_add(self->unknown, g_strdup_printf("fwupd: %s", self->fwupd->error));
+	if (self->metadata->error != NULL)
+		g_ptr_array_add(self->unknown, g_strdup(self->metadata->error));
 }
 
 /*
@@ -205,11 +211,34 @@ status_report_find_newest(GPtrArray *releases)
 	return newest;
 }
 
-/* with what runs; an unknown version is not older than anything */
-static gint
-status_report_compare_newest(const StatusReport *self)
+static gboolean
+status_report_find_refused(const StatusReport *self)
 {
-	return status_version_compare(fwupd_release_get_version(self->newest), self->version);
+	const gchar *offered = self->newest != NULL ? fwupd_release_get_version(self->newest)
+						    : self->version;
+
+	return self->metadata->newest != NULL && offered != NULL &&
+	       status_version_compare(self->metadata->newest, offered) > 0;
+}
+
+/**
+ * status_report_has_tdx:
+ * @self: a #StatusReport
+ * @remote: of fwupd
+ *
+ * Returns: if it has TDX modules for any host
+ **/
+StatusTri
+status_report_has_tdx(const StatusReport *self, FwupdRemote *remote)
+{
+	if (self->metadata->error != NULL)
+		return STATUS_TRI_UNKNOWN;
+	return g_ptr_array_find_with_equal_func(self->metadata->remotes,
+						fwupd_remote_get_id(remote),
+						g_str_equal,
+						NULL)
+		   ? STATUS_TRI_TRUE
+		   : STATUS_TRI_FALSE;
 }
 
 static gboolean
@@ -295,8 +324,7 @@ status_report_ensure_resets(StatusReport *self)
 	if (g_strcmp0(self->boot_state, "reset_needed") == 0)
 		g_ptr_array_add(self->resets, (gpointer) "boot_module");
 	if (self->facts->host.attr_remaining_updates != NULL &&
-	    self->facts->host.remaining_updates == 0 && self->newest != NULL &&
-	    self->version != NULL && status_report_compare_newest(self) > 0)
+	    self->facts->host.remaining_updates == 0 && self->newest != NULL)
 		g_ptr_array_add(self->resets, (gpointer) "remaining_updates");
 }
 
@@ -315,15 +343,17 @@ status_report_is_lasting(const StatusReport *self)
 	return FALSE;
 }
 
+/* fwupd offers only newer ones, and of these only those that this host can take */
 static StatusState
 status_report_find_state_of_releases(const StatusReport *self)
 {
-	gint rc = self->newest != NULL ? status_report_compare_newest(self) : 0;
+	const gchar *newest = self->metadata->newest;
 
 	if (status_report_has_failed(self))
 		return STATUS_STATE_FAILED;
-	if (self->newest != NULL && rc <= 0)
-		return rc < 0 ? STATUS_STATE_NEWER : STATUS_STATE_CURRENT;
+	if (self->newest == NULL && newest != NULL && !self->is_refused)
+		return status_version_compare(newest, self->version) < 0 ? STATUS_STATE_NEWER
+									 : STATUS_STATE_CURRENT;
 	if (status_report_is_lasting(self))
 		return STATUS_STATE_BLOCKED;
 	if (self->newest == NULL)
@@ -377,7 +407,7 @@ status_report_build_verdict(const StatusReport *self)
 		return g_strdup_printf("TDX module %s is running, newer than %s, the newest that "
 				       "fwupd has for this host",
 				       self->version,
-				       newest);
+				       self->metadata->newest);
 	case STATUS_STATE_AVAILABLE:
 		return g_strdup_printf("TDX module %s is running, and can be updated to %s now: "
 				       "fwupdmgr update",
@@ -388,8 +418,14 @@ status_report_build_verdict(const StatusReport *self)
 				       self->version,
 				       reason->message);
 	case STATUS_STATE_NO_RELEASE:
-		return g_strdup_printf("TDX module %s is running, and fwupd has no release that "
-				       "this host can take",
+		if (self->is_refused)
+			return g_strdup_printf("TDX module %s is running, and %s is not for this "
+					       "host as it is: %s",
+					       self->version,
+					       self->metadata->newest,
+					       self->metadata->reason);
+		return g_strdup_printf("TDX module %s is running, and no remote of fwupd has a "
+				       "release for this CPU and series",
 				       self->version);
 	case STATUS_STATE_FAILED:
 		return g_strdup_printf("TDX module %s is running, and the last update failed: %s",
@@ -444,8 +480,10 @@ status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply
 	self->seamldr = facts->host.seamldr_version;
 	if (self->seamldr == NULL && fwupd->device != NULL)
 		self->seamldr = fwupd_device_get_version_bootloader(fwupd->device);
+	self->metadata = status_metadata_new(fwupd, self->seamldr);
 	self->newest = status_report_find_newest(fwupd->releases);
 	self->newest_boot = status_report_find_newest(fwupd->boot_releases);
+	self->is_refused = status_report_find_refused(self);
 	status_report_ensure_reasons(self);
 	status_report_ensure_unknown(self);
 	self->source = status_report_find_source(self);
