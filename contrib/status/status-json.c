@@ -314,12 +314,10 @@ status_json_add_tcbs(JsonBuilder *builder, const StatusReport *report)
 static void
 status_json_add_ladder(JsonBuilder *builder, const StatusReport *report)
 {
-	g_autoptr(GPtrArray) rungs = status_ladder_build(report);
-
 	json_builder_set_member_name(builder, "ladder");
 	json_builder_begin_array(builder);
-	for (guint i = 0; i < rungs->len; i++) {
-		StatusRung *rung = g_ptr_array_index(rungs, i);
+	for (guint i = 0; i < report->rungs->len; i++) {
+		StatusRung *rung = g_ptr_array_index(report->rungs, i);
 		json_builder_begin_object(builder);
 		status_json_add_string(builder, "rung", rung->name);
 		status_json_add_string(builder, "result", status_result_to_string(rung->result));

@@ -83,17 +83,6 @@ status_metrics_add_states(GString *str, const StatusReport *report)
 								   NULL));
 }
 
-static gboolean
-status_report_has_reason(const StatusReport *report, const gchar *code)
-{
-	for (guint i = 0; i < report->reasons->len; i++) {
-		const StatusReason *reason = g_ptr_array_index(report->reasons, i);
-		if (g_strcmp0(reason->code, code) == 0)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 static void
 status_metrics_add_reasons(GString *str, const StatusReport *report)
 {
@@ -104,13 +93,13 @@ status_metrics_add_reasons(GString *str, const StatusReport *report)
 				  "blocked",
 				  "reason",
 				  code,
-				  status_report_has_reason(report, code));
+				  status_report_find_reason(report, code) != NULL);
 	}
 	status_metric_add(str,
 			  "blocked",
 			  "reason",
 			  "fwupd",
-			  status_report_has_reason(report, "fwupd"));
+			  status_report_find_reason(report, "fwupd") != NULL);
 }
 
 static void

@@ -85,6 +85,7 @@ status_report_free(StatusReport *self)
 	g_ptr_array_unref(self->reasons);
 	g_ptr_array_unref(self->unknown);
 	g_ptr_array_unref(self->resets);
+	g_ptr_array_unref(self->rungs);
 	g_free(self->verdict);
 	g_free(self);
 }
@@ -105,6 +106,24 @@ status_report_add_reason(StatusReport *self,
 	reason->lasting = lasting;
 	reason->message = g_strdup(message);
 	g_ptr_array_add(self->reasons, reason);
+}
+
+/**
+ * status_report_find_reason:
+ * @self: a #StatusReport
+ * @code: of a #StatusReason
+ *
+ * Returns: (nullable): the reason, if it holds
+ **/
+const StatusReason *
+status_report_find_reason(const StatusReport *self, const gchar *code)
+{
+	for (guint i = 0; i < self->reasons->len; i++) {
+		const StatusReason *reason = g_ptr_array_index(self->reasons, i);
+		if (g_strcmp0(reason->code, code) == 0)
+			return reason;
+	}
+	return NULL;
 }
 
 /* what the kernel shows to root only is known to fwupd */
@@ -179,7 +198,11 @@ status_report_ensure_unknown(StatusReport *self)
 	for (guint i = 0; i < FU_TDX_HOST_FACT_LAST; i++) {
 		if (host->errors[i] != NULL && self->facts->has_device &&
 		    !(i == FU_TDX_HOST_FACT_MODULE && host->module_lost))
-			g_ptr_array_add(self->unknown, g_strdup(host->errors[i]));
+			g_ptr_array_add(
+			    self->unknown,
+			    g_strconcat(host->errors[i],
+					self->facts->is_root ? "" : "; run this as root",
+					NULL));
 	}
 	if (self->fwupd->error != NULL)
 		g_ptr_array_add(self->unknown, g_strdup_printf("fwupd: %s", self->fwupd->error));
@@ -392,6 +415,20 @@ status_report_find_updatable(const StatusReport *self)
 	return STATUS_TRI_TRUE;
 }
 
+/* for who has never seen TDX: the first thing that is missing */
+static gchar *
+status_report_explain_no_tdx(const StatusReport *self)
+{
+	for (guint i = 0; i < self->rungs->len; i++) {
+		const StatusRung *rung = g_ptr_array_index(self->rungs, i);
+		if (rung->result == STATUS_RESULT_FAIL)
+			return g_strdup_printf("No TDX module can be seen on this machine: %s; %s",
+					       rung->found,
+					       rung->advice);
+	}
+	return g_strdup("No TDX module can be seen on this machine");
+}
+
 static gchar *
 status_report_build_verdict(const StatusReport *self)
 {
@@ -439,7 +476,7 @@ status_report_build_verdict(const StatusReport *self)
 					   ? "it is not installed"
 					   : "its plugin tdx_module is missing");
 	case STATUS_STATE_NO_TDX:
-		return g_strdup("No TDX module is running here, as far as this kernel shows");
+		return status_report_explain_no_tdx(self);
 	case STATUS_STATE_LOST:
 		return g_strdup("The TDX module is lost, and all TDs with it: only a full reset of "
 				"the host loads a TDX module again");
@@ -491,6 +528,7 @@ status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply
 	status_report_ensure_resets(self);
 	self->state = status_report_find_state(self);
 	self->updatable = status_report_find_updatable(self);
+	self->rungs = status_ladder_build(self);
 	self->verdict = status_report_build_verdict(self);
 	return self;
 }

@@ -245,6 +245,7 @@ typedef struct {
  * @boot_state: what the next boot brings: `none`, `unknown`, `damaged`, `ignored`, `reset_needed`,
  *   `available` or `current`
  * @resets: (element-type utf8): why a reset is needed, fixed codes
+ * @rungs: (element-type StatusRung): the same for a person, from the ground up
  *
  * All that is known, and what follows from it.
  **/
@@ -267,6 +268,7 @@ typedef struct {
 	StatusTri updatable;
 	const gchar *boot_state;
 	GPtrArray *resets;
+	GPtrArray *rungs;
 } StatusReport;
 
 extern const gchar *const status_boot_states[];
@@ -276,6 +278,8 @@ StatusReport *
 status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply, GPtrArray *tcbs);
 void
 status_report_free(StatusReport *self);
+const StatusReason *
+status_report_find_reason(const StatusReport *self, const gchar *code);
 StatusTri
 status_report_has_tdx(const StatusReport *self, FwupdRemote *remote);
 const gchar *
@@ -314,7 +318,7 @@ typedef struct {
 	const gchar *title;
 	StatusResult result;
 	gchar *found;
-	gchar *advice;
+	const gchar *advice;
 } StatusRung;
 
 GPtrArray *
