@@ -17,7 +17,7 @@ fi
 
 # without these, tests of metadata, mirror, FAT and desktop are skipped
 contrib/ci/install.sh appstream at-spi2-core bash-completion dosfstools fusefat gnome-firmware imagemagick \
-    jcat librsvg2-common mtools strace xdotool xvfb zstd
+    jcat librsvg2-common mtools prometheus python3-jsonschema strace xdotool xvfb zstd
 contrib/setup.sh build --werror
 contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1

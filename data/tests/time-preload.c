@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 
 int
@@ -35,4 +36,15 @@ time(time_t *tloc)
 	if (tloc != NULL)
 		*tloc = ts.tv_sec;
 	return ts.tv_sec;
+}
+
+int
+gettimeofday(struct timeval *restrict tv, void *restrict tz)
+{
+	struct timespec ts = {0};
+	int rc = clock_gettime(CLOCK_REALTIME, &ts);
+
+	tv->tv_sec = ts.tv_sec;
+	tv->tv_usec = ts.tv_nsec / 1000;
+	return rc;
 }
