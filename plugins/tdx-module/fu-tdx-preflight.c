@@ -96,25 +96,32 @@ fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
 	return version;
 }
 
-/* the quirk of both devices */
-gboolean
-fu_tdx_preflight_add_signers(GPtrArray *signers,
-			     const gchar *key,
-			     const gchar *value,
-			     GError **error)
+static void
+fu_tdx_preflight_add_signers_cb(FuContext *ctx,
+				const gchar *key,
+				const gchar *value,
+				FuContextQuirkSource source,
+				gpointer user_data)
 {
 	g_auto(GStrv) split = g_strsplit(value, ",", -1);
 
-	if (g_strcmp0(key, "TdxModuleSigners") != 0) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_NOT_SUPPORTED,
-				    "quirk key not supported");
-		return FALSE;
-	}
 	for (guint i = 0; split[i] != NULL; i++)
-		g_ptr_array_add(signers, g_ascii_strdown(g_strstrip(split[i]), -1));
-	return TRUE;
+		g_ptr_array_add((GPtrArray *)user_data, g_ascii_strdown(g_strstrip(split[i]), -1));
+}
+
+/* of all quirk files, so that a key can be added */
+GPtrArray *
+fu_tdx_preflight_get_signers(FuContext *ctx)
+{
+	g_autofree gchar *guid = fwupd_guid_hash_string("TDX\\MODULE");
+	g_autoptr(GPtrArray) signers = g_ptr_array_new_with_free_func(g_free);
+
+	fu_context_lookup_quirk_by_id_iter(ctx,
+					   guid,
+					   "TdxModuleSigners",
+					   fu_tdx_preflight_add_signers_cb,
+					   signers);
+	return g_steal_pointer(&signers);
 }
 
 static void
