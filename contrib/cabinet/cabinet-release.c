@@ -26,6 +26,8 @@ cabinet_release_free(CabinetRelease *self)
 	g_free(self->module_sha256);
 	g_array_unref(self->targets);
 	g_ptr_array_unref(self->warnings);
+	g_free(self->cabinet_fn);
+	g_free(self->cabinet_sha256);
 	g_free(self);
 }
 
