@@ -302,7 +302,7 @@ cabinet_metainfo_check_text_cb(GMarkupParseContext *context,
 			     text);
 	else if (*total > CABINET_METAINFO_TEXT_MAX)
 		cabinet_fail(error,
-			     "with what is said of each release the description has %li "
+			     "with what the tool adds the description has %li "
 			     "characters, expected at most %i, as LVFS wants; shorten "
 			     "--description or Description in --notes",
 			     *total,

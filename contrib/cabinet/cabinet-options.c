@@ -200,12 +200,11 @@ cabinet_options_check_notes_of(const CabinetOptions *self, const gchar *version,
 	for (guint i = 0; keys[i] != NULL; i++) {
 		g_autofree gchar *what = g_ascii_strdown(keys[i], -1);
 		g_autofree gchar *value = NULL;
+		g_autoptr(GError) error_local = NULL;
 
-		value = g_key_file_get_string(self->notes, version, keys[i], error);
-		if (value == NULL) {
-			g_prefix_error(error, "%s: ", where);
-			return FALSE;
-		}
+		value = g_key_file_get_string(self->notes, version, keys[i], &error_local);
+		if (error_local != NULL)
+			return cabinet_fail(error, "%s: %s", where, error_local->message);
 		if (!cabinet_options_check_text(where, "key", keys[i], error) ||
 		    !cabinet_options_check_text(where, what, value, error))
 			return FALSE;
