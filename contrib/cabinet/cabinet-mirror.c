@@ -449,7 +449,7 @@ cabinet_mirror_find_cabinets(gint edition, GHashTable *names)
 						   NULL,
 						   NULL);
 
-	if (blob == NULL)
+	if (blob == NULL || g_bytes_get_size(blob) == 0)
 		return;
 	lines = fu_strsplit_bytes(blob, "\n", -1);
 	for (guint i = 0; lines[i] != NULL; i++) {
