@@ -5,8 +5,8 @@
  */
 
 /*
- * Preloaded into a program: time() is behind all other clocks. It always may be, by the time between
- * two ticks of the kernel; here it is a second.
+ * Preloaded into a program: time() is behind all other clocks. It always may be, by the time
+ * between two ticks of the kernel; here it is a second.
  */
 
 #include <time.h>
