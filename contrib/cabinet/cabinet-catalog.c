@@ -315,6 +315,14 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 static gboolean
 cabinet_catalog_check_releases(CabinetCatalog *self, GError **error)
 {
+	if (self->releases->len == 0) {
+		const CabinetCatalogSkipped *skipped = g_ptr_array_index(self->skipped, 0);
+		return cabinet_fail(
+		    error,
+		    "there is nothing to publish; for example, TDX module %s is left out, as %s",
+		    skipped->version,
+		    skipped->reason);
+	}
 	for (guint i = 1; i < self->releases->len; i++) {
 		CabinetRelease *newer = g_ptr_array_index(self->releases, i - 1);
 		CabinetRelease *older = g_ptr_array_index(self->releases, i);
@@ -378,7 +386,8 @@ cabinet_catalog_skipped_compare(gconstpointer a, gconstpointer b)
 				  FWUPD_VERSION_FORMAT_TRIPLET);
 }
 
-/* reads and verifies everything that is to be published; no catalog if a host would refuse any */
+/* reads and verifies everything that is to be published; no catalog if a host would refuse any, or
+ * if there is nothing */
 CabinetCatalog *
 cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **error)
 {

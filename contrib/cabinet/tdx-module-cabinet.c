@@ -202,24 +202,6 @@ tool_print_error(const CabinetOptions *options, const GError *error)
  * what is published
  */
 
-static CabinetCatalog *
-tool_load_catalog(const CabinetOptions *options, gchar **sources, GError **error)
-{
-	g_autoptr(CabinetCatalog) catalog = cabinet_catalog_load(sources, options, error);
-
-	if (catalog != NULL && catalog->releases->len == 0) {
-		CabinetCatalogSkipped *skipped = g_ptr_array_index(catalog->skipped, 0);
-		cabinet_fail(
-		    error,
-		    "there is nothing to publish; for example, TDX module %s is left out, as "
-		    "%s",
-		    skipped->version,
-		    skipped->reason);
-		return NULL;
-	}
-	return g_steal_pointer(&catalog);
-}
-
 static gboolean
 tool_build_one(const CabinetOptions *options,
 	       CabinetOutput *output,
@@ -300,7 +282,7 @@ tool_publish(const CabinetOptions *options, const gchar *mirror, gchar **sources
 		if (signer == NULL)
 			return FALSE;
 	}
-	catalog = tool_load_catalog(options, sources, error);
+	catalog = cabinet_catalog_load(sources, options, error);
 	if (catalog == NULL)
 		return FALSE;
 	if (mirror != NULL)
