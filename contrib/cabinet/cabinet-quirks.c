@@ -8,21 +8,24 @@
 
 #include "cabinet-file.h"
 #include "cabinet-quirks.h"
-#include "fu-tdx-preflight.h"
 
 /* set by meson: QUIRKS_DIR, LOCAL_QUIRKS_DIR */
 
+/* as the plugin reads them */
 static gboolean
 cabinet_quirks_add_signers(GPtrArray *signers, const gchar *filename, GError **error)
 {
-	const gchar *key = "TdxModuleSigners";
+	g_auto(GStrv) split = NULL;
 	g_autofree gchar *value = NULL;
 	g_autoptr(GKeyFile) kf = cabinet_file_read_keys(filename, error);
 
 	if (kf == NULL)
 		return FALSE;
-	value = g_key_file_get_value(kf, "TDX\\MODULE", key, NULL);
-	return value == NULL || fu_tdx_preflight_add_signers(signers, key, value, error);
+	value = g_key_file_get_value(kf, "TDX\\MODULE", "TdxModuleSigners", NULL);
+	split = g_strsplit(value != NULL ? value : "", ",", -1);
+	for (guint i = 0; split[i] != NULL; i++)
+		g_ptr_array_add(signers, g_ascii_strdown(g_strstrip(split[i]), -1));
+	return TRUE;
 }
 
 static gboolean
