@@ -46,11 +46,7 @@ reapply_plan_check_device(FwupdDevice *device, GError **error)
 /* nothing is to be done without a cabinet; it fails if something should be but must not be, or with
  * NOTHING_TO_DO if that is as it should be */
 static gboolean
-reapply_plan_make(ReapplyState *state,
-		  ReapplyHost *host,
-		  GBytes **cabinet,
-		  const gchar **ignored,
-		  GError **error)
+reapply_plan_make(ReapplyState *state, ReapplyHost *host, GBytes **cabinet, GError **error)
 {
 	guint64 running;
 	guint64 stored = reapply_version_parse(state->version, error);
@@ -63,9 +59,8 @@ reapply_plan_make(ReapplyState *state,
 	running = reapply_version_parse(host->running, error);
 	if (running == 0 || running >= stored)
 		return running != 0;
-	if (!reapply_boot_check_module(host, ignored, error) ||
-	    !reapply_plan_check_attempt(state, error) || !reapply_account_check(state, error) ||
-	    !reapply_plan_check_device(host->device, error))
+	if (!reapply_boot_check_module(host, error) || !reapply_plan_check_attempt(state, error) ||
+	    !reapply_account_check(state, error) || !reapply_plan_check_device(host->device, error))
 		return FALSE;
 	blob = reapply_state_read_cabinet(state, error);
 	if (blob == NULL || !reapply_host_check_cabinet(host, blob, state->version, error))
@@ -77,18 +72,15 @@ reapply_plan_make(ReapplyState *state,
 /* only the version tells what is left of the TDX module; what fwupd has refused, without that the
  * kernel was asked for anything, was no attempt */
 static void
-reapply_apply_note(ReapplyState *state,
-		   ReapplyHost *host,
-		   const gchar *version_old,
-		   const GError *error_install)
+reapply_apply_note(ReapplyState *state, ReapplyHost *host, const gchar *old, const GError *why)
 {
-	gboolean unchanged = reapply_version_equal(host->running, version_old);
+	gboolean unchanged = reapply_version_equal(host->running, old);
 	gboolean success = reapply_version_equal(host->running, state->version);
 	const gchar *result = unchanged || success ? REAPPLY_ATTEMPT_DONE : REAPPLY_ATTEMPT_LOST;
 	g_autoptr(GError) error = NULL;
 
 	if (unchanged && !reapply_boot_has_upload() &&
-	    g_error_matches(error_install, FWUPD_ERROR, FWUPD_ERROR_NEEDS_USER_ACTION))
+	    g_error_matches(why, FWUPD_ERROR, FWUPD_ERROR_NEEDS_USER_ACTION))
 		result = NULL;
 	reapply_take(&state->attempt_result, g_strdup(result));
 	if (!reapply_state_save(state, &error))
@@ -141,7 +133,6 @@ reapply_apply_install(ReapplyState *state, ReapplyHost *host, GBytes *cabinet, G
 static gboolean
 reapply_apply_stored(ReapplyOptions *options, ReapplyState *state, GError **error)
 {
-	const gchar *ignored = NULL;
 	g_autoptr(GBytes) cabinet = NULL;
 	g_autoptr(ReapplyHost) host = NULL;
 
@@ -151,11 +142,10 @@ reapply_apply_stored(ReapplyOptions *options, ReapplyState *state, GError **erro
 	if (host == NULL)
 		return FALSE;
 	reapply_account_look(state, host);
-	if (!reapply_state_save(state, error) ||
-	    !reapply_plan_make(state, host, &cabinet, &ignored, error))
+	if (!reapply_state_save(state, error) || !reapply_plan_make(state, host, &cabinet, error))
 		return FALSE;
-	if (ignored != NULL)
-		reapply_say(LOG_NOTICE, "%s", ignored);
+	if (host->ignored != NULL)
+		reapply_say(LOG_NOTICE, "%s", host->ignored);
 	if (cabinet != NULL)
 		return reapply_apply_install(state, host, cabinet, error);
 	reapply_say(LOG_INFO,
@@ -195,10 +185,7 @@ reapply_command_apply(ReapplyOptions *options, GError **error)
 }
 
 static const gchar *
-reapply_status_get_verdict(ReapplyState *state,
-			   ReapplyHost *host,
-			   const gchar **ignored,
-			   GError **error)
+reapply_status_get_verdict(ReapplyState *state, ReapplyHost *host, GError **error)
 {
 	g_autoptr(GBytes) cabinet = NULL;
 	g_autoptr(GBytes) planned = NULL;
@@ -210,8 +197,7 @@ reapply_status_get_verdict(ReapplyState *state,
 		return "damaged";
 	if (host == NULL)
 		return "unknown";
-	if (!reapply_boot_check_reset(error) ||
-	    !reapply_plan_make(state, host, &planned, ignored, error))
+	if (!reapply_boot_check_reset(error) || !reapply_plan_make(state, host, &planned, error))
 		return "refused";
 	return planned != NULL ? "would-apply" : "current";
 }
@@ -237,11 +223,7 @@ reapply_status_print_json(const gchar *const pairs[][2])
 }
 
 static void
-reapply_status_print_text(ReapplyState *state,
-			  const gchar *verdict,
-			  const gchar *why,
-			  const gchar *running,
-			  const gchar *ignored)
+reapply_status_say(ReapplyState *state, ReapplyHost *host, const gchar *verdict, const gchar *why)
 {
 	const gchar *missing = state->missing_version;
 	g_autofree gchar *cabinet = reapply_state_get_cabinet(state);
@@ -263,25 +245,25 @@ reapply_status_print_text(ReapplyState *state,
 			state->missing_reason);
 	if (g_strcmp0(verdict, "damaged") == 0)
 		g_print("damaged:  %s\n", why);
-	else if (state->version != NULL && running != NULL)
-		g_print("running:  %s\n", running);
-	if (ignored != NULL)
-		g_print("boot:     %s\n", ignored);
-	if (g_strcmp0(verdict, "would-apply") == 0)
-		g_print("apply:    would install %s\n", state->version);
+	if (state->version == NULL || g_strcmp0(verdict, "damaged") == 0)
+		return;
+	if (host != NULL && host->running != NULL)
+		g_print("running:  %s\n", host->running);
+	if (host != NULL && host->ignored != NULL)
+		g_print("boot:     %s\n", host->ignored);
+	if (why != NULL)
+		g_print("apply:    no, %s\n", why);
 	else if (g_strcmp0(verdict, "current") == 0)
 		g_print("apply:    nothing to do\n");
-	else if (state->version != NULL && g_strcmp0(verdict, "damaged") != 0)
-		g_print("apply:    no, %s\n", why);
+	else
+		g_print("apply:    would install %s\n", state->version);
 }
 
 gboolean
 reapply_command_status(ReapplyOptions *options, GError **error)
 {
 	const gchar *why = NULL;
-	const gchar *running = NULL;
 	const gchar *verdict = "damaged";
-	const gchar *ignored = NULL;
 	g_autoptr(GError) error_host = NULL;
 	g_autoptr(GError) error_local = NULL;
 	g_autoptr(ReapplyHost) host = NULL;
@@ -291,23 +273,21 @@ reapply_command_status(ReapplyOptions *options, GError **error)
 		return FALSE;
 	if (state->damage == NULL) {
 		host = reapply_host_new(options->timeout, 0, &error_host);
-		running = host != NULL ? host->running : NULL;
 		if (host != NULL)
 			reapply_account_look(state, host);
-		verdict = reapply_status_get_verdict(state, host, &ignored, &error_local);
+		verdict = reapply_status_get_verdict(state, host, &error_local);
 		why = g_strcmp0(verdict, "unknown") == 0 ? error_host->message : NULL;
-	}
-	if (error_local != NULL)
-		why = error_local->message;
-	if (state->damage != NULL) {
+	} else {
 		why = state->damage;
 		reapply_state_miss(state, NULL, NULL, NULL);
 	}
+	if (error_local != NULL)
+		why = error_local->message;
 	if (options->json)
 		reapply_status_print_json((const gchar *const[][2]){
 		    {"state", verdict},
 		    {"reason", why},
-		    {"running", running},
+		    {"running", host != NULL ? host->running : NULL},
 		    {"stored_version", state->version},
 		    {"stored_sha256", state->sha256},
 		    {"stored_since", state->stored},
@@ -318,6 +298,6 @@ reapply_command_status(ReapplyOptions *options, GError **error)
 		    {NULL},
 		});
 	else
-		reapply_status_print_text(state, verdict, why, running, ignored);
+		reapply_status_say(state, host, verdict, why);
 	return g_strcmp0(verdict, "damaged") != 0;
 }

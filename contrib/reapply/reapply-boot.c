@@ -63,40 +63,36 @@ reapply_boot_find_file(void)
 	return found;
 }
 
-/* some firmware ignores the files, which can only be seen afterwards; what fwupd itself has written
- * there and the boot did not take has failed */
-static gboolean
-reapply_boot_is_ignored(ReapplyHost *host)
-{
-	FwupdUpdateState state = fwupd_device_get_update_state(host->boot_device);
-
-	return state != FWUPD_UPDATE_STATE_NEEDS_REBOOT && host->running != NULL &&
-	       (state == FWUPD_UPDATE_STATE_FAILED ||
-		!reapply_version_equal(host->running, fwupd_device_get_version(host->boot_device)));
-}
-
 gboolean
-reapply_boot_check_module(ReapplyHost *host, const gchar **ignored, GError **error)
+reapply_boot_check_module(ReapplyHost *host, GError **error)
 {
+	FwupdUpdateState state = FWUPD_UPDATE_STATE_UNKNOWN;
 	const gchar *version = NULL;
 	g_autofree gchar *file = reapply_boot_find_file();
 
 	/* fwupd says 0.0.0 of what is not there, or what it thinks that no boot takes */
-	if (host->boot_device != NULL)
+	if (host->boot_device != NULL) {
+		state = fwupd_device_get_update_state(host->boot_device);
 		version = fwupd_device_get_version(host->boot_device);
+	}
 	if (reapply_version_parse(version, NULL) == 0)
 		version = NULL;
 	if (version == NULL && file == NULL)
 		return TRUE;
-	if (version != NULL && reapply_boot_is_ignored(host)) {
-		*ignored = "the boot has not taken the TDX module from the EFI system partition";
+
+	/* some firmware ignores the files, which can only be seen afterwards; of what fwupd itself
+	 * has written there this is a failure */
+	if (version != NULL && host->running != NULL && state != FWUPD_UPDATE_STATE_NEEDS_REBOOT &&
+	    (state == FWUPD_UPDATE_STATE_FAILED ||
+	     !reapply_version_equal(host->running, version))) {
+		host->ignored = "the boot has not taken the TDX module of the EFI system partition";
 		return TRUE;
 	}
 	g_set_error(error,
 		    FWUPD_ERROR,
 		    FWUPD_ERROR_NOTHING_TO_DO,
-		    "the boot itself brings a TDX module, %s of version %s; for the stored "
-		    "one to be applied, move that away",
+		    "the boot itself brings a TDX module, %s of version %s; for the stored one to "
+		    "be applied, move that away",
 		    file != NULL ? file : "on the EFI system partition",
 		    version != NULL ? version : "that fwupd does not know");
 	return FALSE;

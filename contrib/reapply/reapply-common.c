@@ -27,10 +27,8 @@ reapply_say(gint priority, const gchar *format, ...)
 	g_strdelimit(text, "\n", ' ');
 	if (g_getenv("JOURNAL_STREAM") != NULL)
 		g_printerr("<%i>%s\n", priority, text);
-	else if (priority == LOG_ERR)
-		g_printerr("%s\n", text);
 	else
-		g_print("%s\n", text);
+		(priority == LOG_ERR ? g_printerr : g_print)("%s\n", text);
 }
 
 gboolean
@@ -96,7 +94,7 @@ reapply_file_read(const gchar *filename, GError **error)
 	}
 	stream = g_unix_input_stream_new(fd, TRUE);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= REAPPLY_FILE_SIZE_MAX)
-		return g_input_stream_read_bytes(stream, st.st_size, NULL, error);
+		return g_input_stream_read_bytes(stream, st.st_size + 1, NULL, error);
 	reapply_fail(error,
 		     "%s is not a file of at most %d bytes",
 		     filename,

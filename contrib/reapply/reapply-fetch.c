@@ -15,28 +15,19 @@
 
 #include "reapply.h"
 
-/* libfwupd keeps all that a server sends in memory, twice at the end */
-#define REAPPLY_FETCH_BOUNDS                                                                       \
-	"timeout --signal=KILL 300 prlimit --core=0 --data=268435456 --fsize=67108864 "
+#define REAPPLY_FETCH_IS_HTTP(uri) g_regex_match_simple("^https?://", uri, G_REGEX_CASELESS, 0)
 
-/* runs a program; what it has printed is there also if it has failed */
+/* libfwupd keeps all that a server sends in memory, twice at the end */
+#define REAPPLY_FETCH_BOUNDS "timeout -sKILL 300 prlimit -c0 -d268435456 -f67108864 "
+
+/* what it has printed is there also if it has failed */
 static gboolean
-reapply_fetch_run(const gchar *command, const gchar *cwd, gchar **out, GError **error)
+reapply_fetch_run(const gchar *command, gchar **out, GError **error)
 {
 	gint status = 0;
-	g_auto(GStrv) argv = NULL;
 	g_autofree gchar *err = NULL;
 
-	if (!g_shell_parse_argv(command, NULL, &argv, error) || !g_spawn_sync(cwd,
-									      argv,
-									      NULL,
-									      G_SPAWN_SEARCH_PATH,
-									      NULL,
-									      NULL,
-									      out,
-									      &err,
-									      &status,
-									      error))
+	if (!g_spawn_command_line_sync(command, out, &err, &status, error))
 		return FALSE;
 	if (g_spawn_check_wait_status(status, error))
 		return TRUE;
@@ -51,17 +42,17 @@ reapply_fetch_download(const gchar *uri, const gchar *sha1, GError **error)
 	g_autofree gchar *actual = NULL;
 	g_autofree gchar *basename = g_path_get_basename(uri);
 	g_autofree gchar *quoted = g_shell_quote(uri);
-	g_autofree gchar *command =
-	    g_strconcat(REAPPLY_FETCH_BOUNDS "fwupdmgr download ", quoted, NULL);
 	g_autofree gchar *dirname = g_dir_make_tmp("tdx-module-XXXXXX", error);
-	g_autofree gchar *filename = NULL;
+	g_autofree gchar *filename = g_build_filename(dirname, basename, NULL);
+	g_autofree gchar *prefix =
+	    g_strconcat("env --chdir=", dirname, " " REAPPLY_FETCH_BOUNDS, NULL);
+	g_autofree gchar *command = g_strconcat(prefix, "fwupdmgr download ", quoted, NULL);
 	g_autofree gchar *out = NULL;
 	g_autoptr(GBytes) blob = NULL;
 
 	if (dirname == NULL)
 		return NULL;
-	filename = g_build_filename(dirname, basename, NULL);
-	if (reapply_fetch_run(command, dirname, &out, error))
+	if (reapply_fetch_run(command, &out, error))
 		blob = reapply_file_read(filename, error);
 	(void)g_unlink(filename);
 	(void)g_rmdir(dirname);
@@ -73,8 +64,6 @@ reapply_fetch_download(const gchar *uri, const gchar *sha1, GError **error)
 	reapply_fail(error, "it has the SHA-1 %s, installed was %s", actual, sha1);
 	return NULL;
 }
-
-#define REAPPLY_FETCH_IS_HTTP(uri) g_regex_match_simple("^https?://", uri, G_REGEX_CASELESS, 0)
 
 static GBytes *
 reapply_fetch_location(FwupdRemote *remote, const gchar *uri, const gchar *sha1, GError **error)
@@ -133,13 +122,12 @@ reapply_fetch_from_folder(const gchar *path, const gchar *sha1, gchar **origin, 
 {
 	g_auto(GStrv) lines = NULL;
 	g_autofree gchar *quoted = g_shell_quote(path);
-	g_autofree gchar *command = NULL;
+	g_autofree gchar *command = g_strdup_printf(
+	    REAPPLY_FETCH_BOUNDS "find %s -iname '*.cab' -xtype f -exec sha1sum {} +",
+	    quoted);
 	g_autofree gchar *out = NULL;
 
-	command = g_strdup_printf(REAPPLY_FETCH_BOUNDS
-				  "find %s -iname '*.cab' -xtype f -exec sha1sum {} +",
-				  quoted);
-	if (!reapply_fetch_run(command, "/", &out, error) && out == NULL)
+	if (!reapply_fetch_run(command, &out, error) && out == NULL)
 		return NULL;
 	lines = g_strsplit(out, "\n", -1);
 	for (guint i = 0; lines[i] != NULL; i++) {

@@ -10,8 +10,6 @@
 
 #include "reapply.h"
 
-#define REAPPLY_HOST_POLL_MS 500
-
 static void
 reapply_host_clear(ReapplyHost *self)
 {
@@ -21,6 +19,7 @@ reapply_host_clear(ReapplyHost *self)
 	self->running = NULL;
 	self->version = NULL;
 	self->sha1 = NULL;
+	self->ignored = NULL;
 }
 
 void
@@ -77,35 +76,6 @@ reapply_host_connect(ReapplyHost *self, GError **error)
 	return reapply_host_fail(self, error, error_local, prefix);
 }
 
-/* not one that is emulated */
-static gboolean
-reapply_host_look_devices(ReapplyHost *self, GError **error)
-{
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GPtrArray) devices =
-	    fwupd_client_get_devices(self->client, self->cancellable, &error_local);
-
-	if (devices == NULL &&
-	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO))
-		return reapply_host_fail(self, error, error_local, "fwupd has no list of devices");
-	for (guint i = 0; devices != NULL && i < devices->len; i++) {
-		FwupdDevice *device = g_ptr_array_index(devices, i);
-
-		if (g_strcmp0(fwupd_device_get_plugin(device), "tdx_module") != 0 ||
-		    !fwupd_device_has_protocol(device, "com.intel.tdx-module") ||
-		    fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED))
-			continue;
-		if (fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_NEEDS_REBOOT))
-			g_set_object(&self->boot_device, device);
-		else
-			g_set_object(&self->device, device);
-	}
-	if (self->device == NULL)
-		return reapply_fail(error, "fwupd shows no TDX module");
-	self->running = fwupd_device_get_version(self->device);
-	return TRUE;
-}
-
 /* only the last attempt for each device is there; SHA-1 is the only checksum that it has by itself,
  * others come from the metadata of the remotes, if they still have the release */
 static gboolean
@@ -140,8 +110,30 @@ reapply_host_look_history(ReapplyHost *self, GError **error)
 gboolean
 reapply_host_look(ReapplyHost *self, GError **error)
 {
+	g_autoptr(GError) error_local = NULL;
+	g_autoptr(GPtrArray) devices =
+	    fwupd_client_get_devices(self->client, self->cancellable, &error_local);
+
 	reapply_host_clear(self);
-	return reapply_host_look_devices(self, error) && reapply_host_look_history(self, error);
+	if (devices == NULL &&
+	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO))
+		return reapply_host_fail(self, error, error_local, "fwupd has no list of devices");
+	for (guint i = 0; devices != NULL && i < devices->len; i++) {
+		FwupdDevice *device = g_ptr_array_index(devices, i);
+
+		if (g_strcmp0(fwupd_device_get_plugin(device), "tdx_module") != 0 ||
+		    !fwupd_device_has_protocol(device, "com.intel.tdx-module") ||
+		    fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED))
+			continue;
+		if (fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_NEEDS_REBOOT))
+			g_set_object(&self->boot_device, device);
+		else
+			g_set_object(&self->device, device);
+	}
+	if (self->device == NULL)
+		return reapply_fail(error, "fwupd shows no TDX module");
+	self->running = fwupd_device_get_version(self->device);
+	return reapply_host_look_history(self, error);
 }
 
 static gpointer
@@ -174,7 +166,7 @@ reapply_host_new(gint timeout, gint wait, GError **error)
 			return NULL;
 		}
 		g_clear_error(&error_local);
-		g_usleep(REAPPLY_HOST_POLL_MS * 1000);
+		g_usleep(G_USEC_PER_SEC / 2);
 	}
 	return g_steal_pointer(&self);
 }

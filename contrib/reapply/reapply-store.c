@@ -109,7 +109,7 @@ reapply_store_check(ReapplyStore *self, const gchar *origin, GBytes *cabinet, GE
 		    G_CHECKSUM_SHA256);
 	if (needed != NULL && g_strcmp0(needed, sha256) != 0)
 		return reapply_fail(error,
-				    "%s has the SHA-256 %s, needed is %s",
+				    "%s has SHA-256 %s, needed is %s",
 				    origin,
 				    sha256,
 				    needed);
@@ -203,19 +203,7 @@ reapply_store_describe_history(const gchar *filename)
 
 	if (g_stat(filename, &st) != 0)
 		return g_strdup("none");
-	return g_strdup_printf("%" G_GINT64_FORMAT ".%09ld %" G_GINT64_FORMAT,
-			       (gint64)st.st_mtim.tv_sec,
-			       st.st_mtim.tv_nsec,
-			       (gint64)st.st_size);
-}
-
-/* fwupd closes its history when it ends, which looks like a change: asking it then would start it
- * again, and so on */
-static gboolean
-reapply_store_is_seen(const gchar *history)
-{
-	g_autoptr(ReapplyState) state = reapply_state_new(FALSE, NULL);
-	return g_strcmp0(state->seen_database, history) == 0;
+	return g_strdup_printf("%li.%09li %li", st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size);
 }
 
 static gboolean
@@ -247,26 +235,23 @@ static gboolean
 reapply_store_changed(ReapplyOptions *options, const gchar *history, GError **error)
 {
 	for (gint pause = options->retry;; pause = MIN(pause * 2, REAPPLY_STORE_PAUSE_MAX)) {
-		g_autoptr(GError) error_local = NULL;
+		g_autoptr(GError) why = NULL;
 
-		if (!reapply_store_once(options, &error_local) && pause > 0 &&
-		    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO) &&
-		    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED)) {
-			reapply_say(LOG_ERR,
-				    "%s; next try in %i seconds",
-				    error_local->message,
-				    pause);
+		if (!reapply_store_once(options, &why) && pause > 0 &&
+		    !g_error_matches(why, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO) &&
+		    !g_error_matches(why, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED)) {
+			reapply_say(LOG_ERR, "%s; next try in %i seconds", why->message, pause);
 			reapply_store_pause(options->if_changed, history, pause);
 			continue;
 		}
-		if (g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO)) {
-			reapply_say(LOG_INFO, "nothing to store: %s", error_local->message);
-			g_clear_error(&error_local);
+		if (g_error_matches(why, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO)) {
+			reapply_say(LOG_INFO, "nothing to store: %s", why->message);
+			g_clear_error(&why);
 		}
-		if (error_local == NULL)
+		if (why == NULL)
 			return reapply_store_set_seen(history, error);
 		(void)reapply_store_set_seen(history, NULL);
-		g_propagate_error(error, g_steal_pointer(&error_local));
+		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
 	}
 }
@@ -276,10 +261,14 @@ reapply_command_store(ReapplyOptions *options, GError **error)
 {
 	if (options->if_changed == NULL)
 		return reapply_store_once(options, error);
+
+	/* fwupd closes its history when it ends, which looks like a change: asking it then would
+	 * start it again, and so on */
 	for (guint i = 0; i < REAPPLY_STORE_ROUNDS_MAX; i++) {
 		g_autofree gchar *history = reapply_store_describe_history(options->if_changed);
+		g_autoptr(ReapplyState) state = reapply_state_new(FALSE, NULL);
 
-		if (reapply_store_is_seen(history))
+		if (state != NULL && g_strcmp0(state->seen_database, history) == 0)
 			break;
 		if (!reapply_store_changed(options, history, error))
 			return FALSE;

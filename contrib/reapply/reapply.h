@@ -26,7 +26,6 @@ reapply_take(gchar **field, gchar *value);
 /* a number that is greater for a newer one, as 1.5.6 is 1.5.06; 0 with an error if it is none */
 guint64
 reapply_version_parse(const gchar *version, GError **error);
-/* both are known, and are the same */
 gboolean
 reapply_version_equal(const gchar *version1, const gchar *version2);
 /* a regular file of at most that size, nothing else is waited for; NOT_FOUND if there is none */
@@ -79,7 +78,6 @@ reapply_state_miss(ReapplyState *self, const gchar *version, const gchar *sha1, 
 /* this is the very release that is stored */
 gboolean
 reapply_state_is_stored(ReapplyState *self, const gchar *version, const gchar *sha1);
-/* where the stored cabinet is */
 gchar *
 reapply_state_get_cabinet(ReapplyState *self);
 /* the very bytes that were verified */
@@ -104,6 +102,7 @@ typedef struct {
 	const gchar *running;	   /* (nullable): the version that is running */
 	const gchar *version; /* (nullable): what @entry says that was installed successfully */
 	const gchar *sha1;    /* (nullable): of its cabinet */
+	const gchar *ignored; /* (nullable): what the boot could have brought, and has not */
 } ReapplyHost;
 
 void
@@ -111,7 +110,6 @@ reapply_host_free(ReapplyHost *self);
 /* fwupd may take @timeout seconds for all that it is asked; the device may be @wait seconds late */
 ReapplyHost *
 reapply_host_new(gint timeout, gint wait, GError **error);
-/* looks again */
 gboolean
 reapply_host_look(ReapplyHost *self, GError **error);
 /* makes an error of one of libfwupd, which sometimes gives none, and returns FALSE */
@@ -131,10 +129,9 @@ reapply_boot_read(const gchar *name, GError **error);
 /* NOTHING_TO_DO if this boot did not come from a full reset */
 gboolean
 reapply_boot_check_reset(GError **error);
-/* NOTHING_TO_DO if the boot has, or may have, brought a TDX module from the EFI system partition;
- * @ignored is what to say if it could have but has not */
+/* NOTHING_TO_DO if the boot has, or may have, brought a TDX module from the ESP */
 gboolean
-reapply_boot_check_module(ReapplyHost *host, const gchar **ignored, GError **error);
+reapply_boot_check_module(ReapplyHost *host, GError **error);
 /* the kernel may have been asked for an update that has failed: it keeps the last failure until the
  * next upload */
 gboolean
