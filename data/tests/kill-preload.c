@@ -9,8 +9,9 @@
  * something below the folder KILL_PATH, and writes what each is to the file KILL_LOG. With
  * KILL_HALF=1 a write() that is to be killed gets half of its bytes to the file before.
  *
- * In the folder KILL_DISK it keeps what a power cut would leave: `files/INODE` is what a file was when
- * it was last synced, and `names` has `INODE NAME` of KILL_PATH as that folder was last synced.
+ * In the folder KILL_DISK it keeps what a power cut would leave: `files/INODE` is what a file was
+ * when it was last synced, and `names` has `INODE NAME` of KILL_PATH as that folder was last
+ * synced.
  *
  * What strace could do, but for files whose names are random, and in a tenth of the time.
  */

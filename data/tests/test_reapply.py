@@ -1419,14 +1419,19 @@ class ModelTest(ReapplyCase):
         model = Model(self.make_host(only_trusted=False))
         count = int(os.environ.get("TDX_REAPPLY_SEQUENCES", "8"))
         first = int(os.environ.get("TDX_REAPPLY_SEED", "1"))
+        done = 0
+        deadline = time.monotonic() + int(os.environ.get("TDX_REAPPLY_SECONDS", "3600"))
         for seed in range(first, first + count):
+            if time.monotonic() > deadline:
+                break
             model.begin(seed)
             for _step in range(16):
                 model.step()
+            done += 1
             if os.environ.get("TDX_REAPPLY_LOG"):
                 print("\n".join(model.log))
         print(
-            f"# {count} sequences: {model.uploads} applied, {model.refused} refused, "
+            f"# {done} sequences: {model.uploads} applied, {model.refused} refused, "
             f"{model.kills} killed"
         )
         self.assertGreater(model.uploads, 0)
