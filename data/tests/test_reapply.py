@@ -910,6 +910,7 @@ class StoreTest(ReapplyCase):
         self.assertIn("is not stored, as it is not running", out)
         self.assertEqual(process.returncode, 0)
         self.assertIn(f"{NEW} was installed but is not stored", reapply("status"))
+        self.assertRegex(reapply("apply", check=1), f"version {NEW} .* is not stored: .*404")
 
     def test_proxy(self) -> None:
         reapply = self.make_remote("http://tdx.invalid/new.bin.cab", prepare=lambda folder: None)
@@ -1413,7 +1414,10 @@ class Model:
 
 
 class ModelTest(ReapplyCase):
-    """Whatever has happened: one upload per boot, and only of what was last installed."""
+    """Whatever has happened: one upload per boot, and only of what was last installed.
+
+    With TDX_REAPPLY_SEQUENCES that many, for at most TDX_REAPPLY_SECONDS.
+    """
 
     def test_model(self) -> None:
         model = Model(self.make_host(only_trusted=False))
