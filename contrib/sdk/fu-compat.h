@@ -113,6 +113,8 @@ fu_context_set_path(FuContext *ctx, FuPathKind kind, const gchar *dirname)
 {
 	if (kind == FU_PATH_KIND_DATADIR_QUIRKS)
 		g_setenv("FWUPD_DATADIR_QUIRKS", dirname, TRUE);
+	else if (kind == FU_PATH_KIND_LOCALSTATEDIR_QUIRKS)
+		g_setenv("FWUPD_LOCALSTATEDIR_QUIRKS", dirname, TRUE);
 	else if (kind == FU_PATH_KIND_PROCFS)
 		g_setenv("FWUPD_PROCFS", dirname, TRUE);
 	else if (kind == FU_PATH_KIND_SYSFSDIR)

@@ -38,6 +38,7 @@ MACHINE = ["--sockets=1", "--cpus-per-socket=2"]
 # the one that has an update too, to an image that is signed with a key that nobody has
 UPDATE = "tdx-module"
 UPDATE_IMAGE = TESTS / "tdx-blob.builder.xml"
+UPDATE_SIGNER = TESTS / "tdx-module-signer.quirk"
 UPDATE_VERSION = "2.0.08"
 UPDATE_CPUS = ["A06D0", "A06E0"]
 IMAGE_XML = """<firmware gtype="FuTdxBlobFirmware">
@@ -89,14 +90,16 @@ def build_image(path: Path, builder: Path = UPDATE_IMAGE) -> Path:
     return path
 
 
-def make_image(path: Path) -> None:
-    """Describes a new image, and throws the key away."""
+def make_image(path: Path, quirk: Path) -> None:
+    """Describes a new image and who has signed it, and throws the key away."""
     with tempfile.TemporaryDirectory(prefix="tdx-emulation-") as folder:
         key = Path(folder) / "key.pem"
         run(BUILD / "data/tests/make-tdx-blob", f"--make-key={key}")
         options = [f"--version={UPDATE_VERSION}", "--embed-version", "--svn=0x0305", "--pages=1"]
         options += [f"--cpu=0x{cpu}" for cpu in UPDATE_CPUS]
-        image = images.make_image(Path(folder) / "image.bin", *options, key=key).read_bytes()
+        image_path = images.make_image(Path(folder) / "image.bin", *options, key=key)
+        image = image_path.read_bytes()
+        images.write_quirk(quirk, signer_of(image_path))
     sigstruct, module = (base64.b64encode(image[i : i + PAGE]).decode() for i in [PAGE, 2 * PAGE])
     path.write_text(IMAGE_XML.format(sigstruct=sigstruct, module=module), encoding="utf-8")
 
@@ -267,7 +270,7 @@ def main() -> int:
         print("\n".join(differences) or "nothing has changed")
         return 1 if differences else 0
     if args.new_image:
-        make_image(UPDATE_IMAGE)
+        make_image(UPDATE_IMAGE, UPDATE_SIGNER)
     recordings = {args.name: args.mock or RECORDINGS[args.name]} if args.name else RECORDINGS
     for name, options in recordings.items():
         print("\n".join(str(path) for path in record(args.output, name, options)))

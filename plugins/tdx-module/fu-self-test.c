@@ -963,12 +963,14 @@ fu_test_emulation_new(const gchar *basename)
 	FuDevice *donor;
 	gboolean ret;
 	FuTestEmulation *self = g_new0(FuTestEmulation, 1);
+	g_autofree gchar *dirname = g_test_build_filename(G_TEST_DIST, "tests", NULL);
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
 	g_autoptr(GError) error = NULL;
 
 	self->ctx = fu_context_new();
 	fu_context_add_flag(self->ctx, FU_CONTEXT_FLAG_NO_CACHE);
 	fu_context_set_path(self->ctx, FU_PATH_KIND_DATADIR_QUIRKS, SRCDIR);
+	fu_context_set_path(self->ctx, FU_PATH_KIND_LOCALSTATEDIR_QUIRKS, dirname);
 	fu_context_set_path(self->ctx, FU_PATH_KIND_PROCFS, "/proc");
 	fu_context_set_path(self->ctx, FU_PATH_KIND_SYSFSDIR, "/sys");
 	self->plugin = fu_plugin_new_from_gtype(fu_tdx_module_plugin_get_type(), self->ctx);
@@ -1050,13 +1052,10 @@ static FuFirmware *
 fu_test_emulation_prepare(FuTestEmulation *self)
 {
 	FuDevice *device = fu_test_emulation_get_device(self);
-	gboolean ret;
-	g_autofree gchar *signer_img = NULL;
 	g_autoptr(FuFirmware) builder = fu_test_build();
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(FuInputStream) stream = NULL;
 	g_autoptr(FuProgress) progress = fu_progress_new(G_STRLOC);
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GBytes) blob = fu_firmware_write(builder, NULL);
 	g_autoptr(GError) error = NULL;
 
@@ -1068,15 +1067,6 @@ fu_test_emulation_prepare(FuTestEmulation *self)
 					      &error);
 	g_assert_no_error(error);
 	fu_firmware_set_version(firmware, "2.0.08");
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), &error);
-	signer_img = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
-	ret = fu_device_set_quirk_kv(device,
-				     "TdxModuleSigners",
-				     signer_img,
-				     FU_CONTEXT_QUIRK_SOURCE_DEVICE,
-				     &error);
-	g_assert_no_error(error);
-	g_assert_true(ret);
 	return g_steal_pointer(&firmware);
 }
 

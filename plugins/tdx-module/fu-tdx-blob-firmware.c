@@ -6,10 +6,6 @@
 
 #include "config.h"
 
-#ifdef HAVE_GNUTLS
-#include <gnutls/crypto.h>
-#endif
-
 #include "fu-tdx-blob-firmware.h"
 
 struct _FuTdxBlobFirmware {
@@ -80,63 +76,26 @@ fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
 	return TRUE;
 }
 
-#ifdef HAVE_GNUTLS
-typedef struct {
-	gnutls_hash_hd_t hash; /* of the module */
-	gsize skip;	       /* bytes before the module */
+static gboolean
+fu_tdx_blob_firmware_check_sum(FuInputStream *stream, GError **error)
+{
 	guint16 sum;
-} FuTdxBlobFirmwareVerifyHelper;
+	g_autoptr(GBytes) blob = NULL;
 
-/* four words at once, as fu_sum16w() takes half as long as SHA-384 here */
-static gboolean
-fu_tdx_blob_firmware_verify_cb(const guint8 *buf, gsize bufsz, gpointer user_data, GError **error)
-{
-	FuTdxBlobFirmwareVerifyHelper *helper = (FuTdxBlobFirmwareVerifyHelper *)user_data;
-	const guint64 *words = (const guint64 *)(gconstpointer)buf;
-	gsize skip = MIN(helper->skip, bufsz);
-	guint64 lanes = 0;
-
-	for (gsize i = 0; i < bufsz / sizeof(guint64); i++)
-		lanes += (words[i] & 0xFFFF0000FFFF) + ((words[i] >> 16) & 0xFFFF0000FFFF);
-	helper->sum += lanes + (lanes >> 32);
-	helper->skip -= skip;
-	gnutls_hash(helper->hash, buf + skip, bufsz - skip);
-	return TRUE;
-}
-
-/* checksum of the image and hash of the module, in one pass; several times as fast as GChecksum */
-static gboolean
-fu_tdx_blob_firmware_verify(FuInputStream *stream, guint8 *digest, GError **error)
-{
-	gboolean ret;
-	FuTdxBlobFirmwareVerifyHelper helper = {.skip = FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE};
-
-	if (gnutls_hash_init(&helper.hash, GNUTLS_DIG_SHA384) < 0) {
-		g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_INTERNAL, "no SHA-384");
+	blob = fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX, NULL, error);
+	if (blob == NULL)
 		return FALSE;
-	}
-	ret = fu_input_stream_chunkify(stream, fu_tdx_blob_firmware_verify_cb, &helper, error);
-	gnutls_hash_deinit(helper.hash, digest);
-	if (!ret)
-		return FALSE;
-	if (helper.sum != 0x0) {
+	sum = fu_sum16w_bytes(blob, G_LITTLE_ENDIAN);
+	if (sum != 0x0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INVALID_FILE,
 			    "sum of all 16-bit words of the image is 0x%04x, expected 0x0000",
-			    helper.sum);
+			    sum);
 		return FALSE;
 	}
 	return TRUE;
 }
-#else
-static gboolean
-fu_tdx_blob_firmware_verify(FuInputStream *stream, guint8 *digest, GError **error)
-{
-	g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED, "no GnuTLS support");
-	return FALSE;
-}
-#endif
 
 static gboolean
 fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
@@ -145,7 +104,6 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 				  FuFirmwareParseFlags flags,
 				  GError **error)
 {
-	guint8 digest[FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH] = {0};
 	g_autoptr(FuFirmware) module = fu_firmware_new();
 	g_autoptr(FuFirmware) sigstruct = g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL);
 	g_autoptr(FuInputStream) stream_module = NULL;
@@ -173,10 +131,10 @@ fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
 		return FALSE;
 	if (flags & FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM)
 		return TRUE;
-	if (!fu_tdx_blob_firmware_verify(stream, digest, error))
+	if (!fu_tdx_blob_firmware_check_sum(stream, error))
 		return FALSE;
 	return fu_tdx_sigstruct_firmware_check_module(FU_TDX_SIGSTRUCT_FIRMWARE(sigstruct),
-						      digest,
+						      stream_module,
 						      modulesz,
 						      error);
 }

@@ -18,11 +18,9 @@
 
 struct _FuTdxBootDevice {
 	FuDevice parent_instance;
-	FuVolume *esp;			   /* (nullable) */
-	gchar *dirname;			   /* (nullable): below EFI */
-	const gchar *const *names;	   /* the module last, as nothing is loaded without it */
-	FuTdxSigstructFirmware *sigstruct; /* (nullable): if the boot would take what is there */
-	GPtrArray *signers;		   /* (element-type utf8) */
+	FuVolume *esp;		   /* (nullable) */
+	gchar *dirname;		   /* (nullable): below EFI */
+	const gchar *const *names; /* the module last, as nothing is loaded without it */
 };
 
 G_DEFINE_TYPE(FuTdxBootDevice, fu_tdx_boot_device, FU_TYPE_DEVICE)
@@ -136,17 +134,58 @@ fu_tdx_boot_device_read_file(FuTdxBootDevice *self,
 	return g_steal_pointer(&blob);
 }
 
-/* what the metadata know the module by */
-static void
-fu_tdx_boot_device_set_module(FuTdxBootDevice *self, GBytes *blob)
+static FuFirmware *
+fu_tdx_boot_device_parse_loader(GBytes *blob, GError **error)
 {
-	g_autofree gchar *checksum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, blob);
-	g_ptr_array_set_size(fu_device_get_checksums(FU_DEVICE(self)), 0);
-	fu_device_add_checksum(FU_DEVICE(self), checksum);
+	g_autoptr(FuFirmware) firmware = fu_tdx_blob_firmware_new_verified(blob, error);
+
+	if (firmware == NULL)
+		return NULL;
+	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) !=
+	    FU_TDX_BLOB_VERSION_V1) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_FILE,
+				    "the header has version 0x0200, expected 0x0100");
+		return NULL;
+	}
+	return g_steal_pointer(&firmware);
 }
 
-static FuTdxSigstructFirmware *
-fu_tdx_boot_device_read_loader(FuTdxBootDevice *self, const gchar *suffix, GError **error)
+/* what the image was that these two files come from */
+static FuFirmware *
+fu_tdx_boot_device_parse_pair(GBytes *blob, GBytes *blob_module, GError **error)
+{
+	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
+	g_autoptr(FuFirmware) module = fu_firmware_new_from_bytes(blob_module);
+	g_autoptr(FuFirmware) sigstruct = NULL;
+	g_autoptr(GBytes) blob_joined = NULL;
+	g_autoptr(GBytes) blob_page = fu_bytes_pad(blob, FU_TDX_PAGE_SIZE, 0x00);
+
+	if (g_bytes_get_size(blob) != FU_TDX_SIGSTRUCT_SIZE) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "it has %" G_GSIZE_FORMAT " bytes, expected %i",
+			    g_bytes_get_size(blob),
+			    FU_TDX_SIGSTRUCT_SIZE);
+		return NULL;
+	}
+	sigstruct = fu_firmware_new_from_bytes(blob_page);
+	fu_firmware_set_id(sigstruct, FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT);
+	fu_firmware_set_id(module, FU_TDX_BLOB_FIRMWARE_ID_MODULE);
+	if (!fu_firmware_add_image(firmware, sigstruct, error) ||
+	    !fu_firmware_add_image(firmware, module, error))
+		return NULL;
+	blob_joined = fu_firmware_write(firmware, error);
+	if (blob_joined == NULL)
+		return NULL;
+	return fu_tdx_blob_firmware_new_verified(blob_joined, error);
+}
+
+/* proved like an image that is to be written */
+static FuFirmware *
+fu_tdx_boot_device_read(FuTdxBootDevice *self, const gchar *suffix, GError **error)
 {
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GBytes) blob = NULL;
@@ -155,81 +194,17 @@ fu_tdx_boot_device_read_loader(FuTdxBootDevice *self, const gchar *suffix, GErro
 	blob = fu_tdx_boot_device_read_file(self, self->names[0], suffix, error);
 	if (blob == NULL)
 		return NULL;
-	firmware = fu_tdx_blob_firmware_new_verified(blob, error);
-	if (firmware == NULL) {
+	if (self->names == fu_tdx_boot_device_loader) {
+		firmware = fu_tdx_boot_device_parse_loader(blob, error);
+	} else {
+		blob_module = fu_tdx_boot_device_read_file(self, self->names[1], suffix, error);
+		if (blob_module == NULL)
+			return NULL;
+		firmware = fu_tdx_boot_device_parse_pair(blob, blob_module, error);
+	}
+	if (firmware == NULL)
 		g_prefix_error(error, "%s: ", self->names[0]);
-		return NULL;
-	}
-	if (fu_tdx_blob_firmware_get_blob_version(FU_TDX_BLOB_FIRMWARE(firmware)) !=
-	    FU_TDX_BLOB_VERSION_V1) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_FILE,
-				    "the header of TDX-BLOB has version 0x0200, expected 0x0100");
-		return NULL;
-	}
-	blob_module =
-	    fu_firmware_get_image_by_id_bytes(firmware, FU_TDX_BLOB_FIRMWARE_ID_MODULE, error);
-	if (blob_module == NULL)
-		return NULL;
-	fu_tdx_boot_device_set_module(self, blob_module);
-	return fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-}
-
-static FuTdxSigstructFirmware *
-fu_tdx_boot_device_read_pair(FuTdxBootDevice *self, const gchar *suffix, GError **error)
-{
-	guint8 digest[FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH] = {0};
-	gsize digestsz = sizeof(digest);
-	g_autoptr(FuFirmware) sigstruct = g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL);
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GBytes) blob_module = NULL;
-	g_autoptr(GBytes) blob_page = NULL;
-	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA384);
-
-	blob = fu_tdx_boot_device_read_file(self, self->names[0], suffix, error);
-	if (blob == NULL)
-		return NULL;
-	if (g_bytes_get_size(blob) != FU_TDX_SIGSTRUCT_SIZE) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "%s has %" G_GSIZE_FORMAT " bytes, expected %i",
-			    self->names[0],
-			    g_bytes_get_size(blob),
-			    FU_TDX_SIGSTRUCT_SIZE);
-		return NULL;
-	}
-	blob_module = fu_tdx_boot_device_read_file(self, self->names[1], suffix, error);
-	if (blob_module == NULL)
-		return NULL;
-	blob_page = fu_bytes_pad(blob, FU_TDX_PAGE_SIZE, 0x00);
-	if (!fu_firmware_parse_bytes(sigstruct,
-				     blob_page,
-				     0x0,
-				     FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
-				     error))
-		return NULL;
-	g_checksum_update(checksum,
-			  g_bytes_get_data(blob_module, NULL),
-			  g_bytes_get_size(blob_module));
-	g_checksum_get_digest(checksum, digest, &digestsz);
-	if (!fu_tdx_sigstruct_firmware_check_module(FU_TDX_SIGSTRUCT_FIRMWARE(sigstruct),
-						    digest,
-						    g_bytes_get_size(blob_module),
-						    error))
-		return NULL;
-	fu_tdx_boot_device_set_module(self, blob_module);
-	return FU_TDX_SIGSTRUCT_FIRMWARE(g_steal_pointer(&sigstruct));
-}
-
-/* proved like an image that is to be written */
-static FuTdxSigstructFirmware *
-fu_tdx_boot_device_read(FuTdxBootDevice *self, const gchar *suffix, GError **error)
-{
-	if (self->names == fu_tdx_boot_device_loader)
-		return fu_tdx_boot_device_read_loader(self, suffix, error);
-	return fu_tdx_boot_device_read_pair(self, suffix, error);
+	return g_steal_pointer(&firmware);
 }
 
 static gboolean
@@ -314,11 +289,11 @@ fu_tdx_boot_device_recover(FuTdxBootDevice *self)
 	if (!fu_tdx_boot_device_has_any(self, FU_TDX_BOOT_DEVICE_NEW))
 		return;
 	for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-		g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+		g_autoptr(FuFirmware) firmware = NULL;
 		g_autoptr(GError) error_local = NULL;
 
-		sigstruct = fu_tdx_boot_device_read(self, suffixes[i], &error_local);
-		if (sigstruct != NULL &&
+		firmware = fu_tdx_boot_device_read(self, suffixes[i], &error_local);
+		if (firmware != NULL &&
 		    (suffixes[i][0] == '\0' ||
 		     fu_tdx_boot_device_take(self, suffixes[i], &error_local))) {
 			fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_NEW);
@@ -328,22 +303,36 @@ fu_tdx_boot_device_recover(FuTdxBootDevice *self)
 	}
 }
 
-/* what is there, if the boot would take it */
-static gboolean
+/* what is there, if the boot would take it; metadata know it by the checksum of the module */
+static FuTdxSigstructFirmware *
 fu_tdx_boot_device_read_sigstruct(FuTdxBootDevice *self, const FuTdxHost *host, GError **error)
 {
+	g_autofree gchar *checksum = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(FuFirmware) module = NULL;
+	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
+	g_autoptr(GPtrArray) signers =
+	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
 
-	g_clear_object(&self->sigstruct);
-	self->sigstruct = fu_tdx_boot_device_read(self, NULL, error);
-	if (self->sigstruct == NULL)
-		return FALSE;
-	reasons = fu_tdx_preflight_check_boot(host, self->sigstruct, self->signers);
-	if (!fu_tdx_preflight_to_error(reasons, error)) {
-		g_clear_object(&self->sigstruct);
-		return FALSE;
-	}
-	return TRUE;
+	g_ptr_array_set_size(fu_device_get_checksums(FU_DEVICE(self)), 0);
+	firmware = fu_tdx_boot_device_read(self, NULL, error);
+	if (firmware == NULL)
+		return NULL;
+	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
+	if (sigstruct == NULL)
+		return NULL;
+	module = fu_firmware_get_image_by_id(firmware, FU_TDX_BLOB_FIRMWARE_ID_MODULE, error);
+	if (module == NULL)
+		return NULL;
+	reasons = fu_tdx_preflight_check_boot(host, sigstruct, signers);
+	if (!fu_tdx_preflight_to_error(reasons, error))
+		return NULL;
+	checksum = fu_firmware_get_checksum(module, G_CHECKSUM_SHA256, error);
+	if (checksum == NULL)
+		return NULL;
+	fu_device_add_checksum(FU_DEVICE(self), checksum);
+	return g_steal_pointer(&sigstruct);
 }
 
 /* nothing is older than everything; and the metadata know a version better than its SVN does */
@@ -351,19 +340,20 @@ static void
 fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
 {
 	FuDevice *device = FU_DEVICE(self);
+	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	if (!fu_tdx_boot_device_read_sigstruct(self, host, &error_local)) {
+	sigstruct = fu_tdx_boot_device_read_sigstruct(self, host, &error_local);
+	if (sigstruct == NULL) {
 		g_autofree gchar *summary =
 		    g_strdup_printf("Nothing to load at the next boot: %s", error_local->message);
 		fu_device_set_summary(device, summary);
 		fu_device_set_version(device, "0.0.0");
-		g_ptr_array_set_size(fu_device_get_checksums(device), 0);
 		fu_device_remove_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
 		return;
 	}
 	fu_device_set_summary(device, "Loaded from the EFI system partition at the next boot");
-	fu_device_set_version(device, fu_tdx_preflight_sigstruct_to_version(self->sigstruct));
+	fu_device_set_version(device, fu_tdx_preflight_sigstruct_to_version(sigstruct));
 	fu_device_add_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
 }
 
@@ -379,7 +369,6 @@ fu_tdx_boot_device_probe(FuDevice *device, GError **error)
 	partition_uuid = fu_volume_get_partition_uuid(self->esp);
 	fu_device_set_physical_id(device, partition_uuid != NULL ? partition_uuid : "ESP");
 	fu_device_set_logical_id(device, "tdx-module");
-	fu_device_add_instance_id_full(device, "TDX\\MODULE", FU_DEVICE_INSTANCE_FLAG_QUIRKS);
 	return TRUE;
 }
 
@@ -423,20 +412,24 @@ fu_tdx_boot_device_check(FuTdxBootDevice *self, FuFirmware *firmware, GError **e
 	g_autoptr(FuTdxHost) host =
 	    fu_tdx_host_new_from_context(fu_device_get_context(FU_DEVICE(self)));
 	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autoptr(FuTdxSigstructFirmware) sigstruct_old = NULL;
 	g_autoptr(GError) error_local = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
+	g_autoptr(GPtrArray) signers =
+	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
 
 	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
 	if (sigstruct == NULL)
 		return FALSE;
-	if (!fu_tdx_boot_device_read_sigstruct(self, host, &error_local))
+	sigstruct_old = fu_tdx_boot_device_read_sigstruct(self, host, &error_local);
+	if (sigstruct_old == NULL)
 		g_info("replacing what is there: %s", error_local->message);
-	reasons = fu_tdx_preflight_check_boot(host, sigstruct, self->signers);
+	reasons = fu_tdx_preflight_check_boot(host, sigstruct, signers);
 	g_ptr_array_extend_and_steal(
 	    reasons,
 	    fu_tdx_preflight_check_boot_version(host,
 						sigstruct,
-						self->sigstruct,
+						sigstruct_old,
 						fu_firmware_get_version(firmware)));
 	return fu_tdx_preflight_to_error(reasons, error);
 }
@@ -558,36 +551,18 @@ fu_tdx_boot_device_check_running(FuTdxBootDevice *self)
 	fu_device_set_version(device, host->module_version);
 }
 
-static gboolean
-fu_tdx_boot_device_get_results(FuDevice *device, GError **error)
-{
-	return fu_tdx_boot_device_reload(device, error);
-}
-
-static gboolean
-fu_tdx_boot_device_set_quirk_kv(FuDevice *device,
-				const gchar *key,
-				const gchar *value,
-				GError **error)
-{
-	return fu_tdx_preflight_add_signers(FU_TDX_BOOT_DEVICE(device)->signers, key, value, error);
-}
-
 static void
 fu_tdx_boot_device_finalize(GObject *object)
 {
 	FuTdxBootDevice *self = FU_TDX_BOOT_DEVICE(object);
 	g_clear_object(&self->esp);
-	g_clear_object(&self->sigstruct);
 	g_free(self->dirname);
-	g_ptr_array_unref(self->signers);
 	G_OBJECT_CLASS(fu_tdx_boot_device_parent_class)->finalize(object);
 }
 
 static void
 fu_tdx_boot_device_init(FuTdxBootDevice *self)
 {
-	self->signers = g_ptr_array_new_with_free_func(g_free);
 	fu_device_set_name(FU_DEVICE(self), "TDX Module at Boot");
 	fu_device_set_vendor(FU_DEVICE(self), "Intel");
 	fu_device_build_vendor_id_u16(FU_DEVICE(self), "PCI", 0x8086);
@@ -597,11 +572,11 @@ fu_tdx_boot_device_init(FuTdxBootDevice *self)
 	fu_device_add_icon(FU_DEVICE(self), FU_DEVICE_ICON_COMPUTER);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_INTERNAL);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_UPDATABLE);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_NEEDS_REBOOT);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_SIGNED_PAYLOAD);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_USABLE_DURING_UPDATE);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_ONLY_VERSION_UPGRADE);
 	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_HOST_CPU_CHILD);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_NEEDS_REBOOT);
 	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_MD_ONLY_CHECKSUM);
 }
 
@@ -616,6 +591,5 @@ fu_tdx_boot_device_class_init(FuTdxBootDeviceClass *klass)
 	device_class->reload = fu_tdx_boot_device_reload;
 	device_class->prepare_firmware = fu_tdx_boot_device_prepare_firmware;
 	device_class->write_firmware = fu_tdx_boot_device_write_firmware;
-	device_class->get_results = fu_tdx_boot_device_get_results;
-	device_class->set_quirk_kv = fu_tdx_boot_device_set_quirk_kv;
+	device_class->get_results = fu_tdx_boot_device_reload;
 }

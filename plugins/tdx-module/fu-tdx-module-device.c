@@ -17,8 +17,7 @@
 
 struct _FuTdxModuleDevice {
 	FuUdevDevice parent_instance;
-	FuTdxHost *host;    /* as of the last look */
-	GPtrArray *signers; /* (element-type utf8) */
+	FuTdxHost *host; /* as of the last look */
 };
 
 G_DEFINE_TYPE(FuTdxModuleDevice, fu_tdx_module_device, FU_TYPE_UDEV_DEVICE)
@@ -98,7 +97,6 @@ fu_tdx_module_device_probe(FuDevice *device, GError **error)
 
 	/* nothing re-enumerates after an update, but the donor has set a delay */
 	fu_device_set_acquiesce_delay(device, 0);
-	fu_device_add_instance_id_full(device, "TDX\\MODULE", FU_DEVICE_INSTANCE_FLAG_QUIRKS);
 	return TRUE;
 }
 
@@ -161,15 +159,16 @@ fu_tdx_module_device_check(FuTdxModuleDevice *self, FuFirmware *firmware, GError
 	const gchar *version = fu_firmware_get_version(firmware);
 	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
+	g_autoptr(GPtrArray) signers =
+	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
 
 	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
 	if (sigstruct == NULL)
 		return FALSE;
 	fu_tdx_module_device_look(self);
 	reasons = fu_tdx_module_device_check_host(self);
-	g_ptr_array_extend_and_steal(
-	    reasons,
-	    fu_tdx_preflight_check_image(self->host, sigstruct, self->signers));
+	g_ptr_array_extend_and_steal(reasons,
+				     fu_tdx_preflight_check_image(self->host, sigstruct, signers));
 	g_ptr_array_extend_and_steal(
 	    reasons,
 	    fu_tdx_preflight_check_version(self->host, sigstruct, version));
@@ -209,18 +208,6 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 				    error);
 }
 
-static gboolean
-fu_tdx_module_device_set_quirk_kv(FuDevice *device,
-				  const gchar *key,
-				  const gchar *value,
-				  GError **error)
-{
-	return fu_tdx_preflight_add_signers(FU_TDX_MODULE_DEVICE(device)->signers,
-					    key,
-					    value,
-					    error);
-}
-
 static void
 fu_tdx_module_device_set_progress(FuDevice *device, FuProgress *progress)
 {
@@ -237,7 +224,6 @@ fu_tdx_module_device_finalize(GObject *object)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(object);
 	g_clear_pointer(&self->host, fu_tdx_host_free);
-	g_ptr_array_unref(self->signers);
 	G_OBJECT_CLASS(fu_tdx_module_device_parent_class)->finalize(object);
 }
 
@@ -245,7 +231,6 @@ static void
 fu_tdx_module_device_init(FuTdxModuleDevice *self)
 {
 	self->host = g_new0(FuTdxHost, 1);
-	self->signers = g_ptr_array_new_with_free_func(g_free);
 	fu_device_set_name(FU_DEVICE(self), "TDX Module");
 	fu_device_set_summary(FU_DEVICE(self), "Isolates confidential guests from the host");
 	fu_device_set_vendor(FU_DEVICE(self), "Intel");
@@ -258,9 +243,9 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_UPDATABLE);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_SIGNED_PAYLOAD);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_USABLE_DURING_UPDATE);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_VERSION_CHECK_REQUIRED);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_ONLY_VERSION_UPGRADE);
 	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_HOST_CPU_CHILD);
+	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_VERSION_CHECK_REQUIRED);
 }
 
 static void
@@ -275,6 +260,5 @@ fu_tdx_module_device_class_init(FuTdxModuleDeviceClass *klass)
 	device_class->reload = fu_tdx_module_device_reload;
 	device_class->prepare_firmware = fu_tdx_module_device_prepare_firmware;
 	device_class->write_firmware = fu_tdx_module_device_write_firmware;
-	device_class->set_quirk_kv = fu_tdx_module_device_set_quirk_kv;
 	device_class->set_progress = fu_tdx_module_device_set_progress;
 }

@@ -81,7 +81,7 @@ fu_tdx_preflight_version_to_svn(const gchar *version)
 	return svn;
 }
 
-/* that of the image, or the least that it can be */
+/* that of the image, or the least that it can be, NULL for a series that is not known */
 const gchar *
 fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
 {
@@ -89,32 +89,42 @@ fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
 	guint16 svn =
 	    fu_struct_tdx_sigstruct_get_seamsvn(fu_tdx_sigstruct_firmware_get_struct(sigstruct));
 
-	for (guint i = 0; version == NULL && i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
-		if (fu_tdx_preflight_svns[i].svn == svn)
+	if (version != NULL)
+		return version;
+	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
+		if (fu_tdx_preflight_svns[i].svn >> 8 == svn >> 8 &&
+		    fu_tdx_preflight_svns[i].svn <= svn)
 			version = fu_tdx_preflight_svns[i].version;
 	}
 	return version;
 }
 
-/* the quirk of both devices */
-gboolean
-fu_tdx_preflight_add_signers(GPtrArray *signers,
-			     const gchar *key,
-			     const gchar *value,
-			     GError **error)
+static void
+fu_tdx_preflight_add_signers_cb(FuContext *ctx,
+				const gchar *key,
+				const gchar *value,
+				FuContextQuirkSource source,
+				gpointer user_data)
 {
 	g_auto(GStrv) split = g_strsplit(value, ",", -1);
 
-	if (g_strcmp0(key, "TdxModuleSigners") != 0) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_NOT_SUPPORTED,
-				    "quirk key not supported");
-		return FALSE;
-	}
 	for (guint i = 0; split[i] != NULL; i++)
-		g_ptr_array_add(signers, g_ascii_strdown(g_strstrip(split[i]), -1));
-	return TRUE;
+		g_ptr_array_add((GPtrArray *)user_data, g_ascii_strdown(g_strstrip(split[i]), -1));
+}
+
+/* of all quirk files, so that a key can be added */
+GPtrArray *
+fu_tdx_preflight_get_signers(FuContext *ctx)
+{
+	g_autofree gchar *guid = fwupd_guid_hash_string("TDX\\MODULE");
+	g_autoptr(GPtrArray) signers = g_ptr_array_new_with_free_func(g_free);
+
+	fu_context_lookup_quirk_by_id_iter(ctx,
+					   guid,
+					   "TdxModuleSigners",
+					   fu_tdx_preflight_add_signers_cb,
+					   signers);
+	return g_steal_pointer(&signers);
 }
 
 static void

@@ -35,11 +35,8 @@ fu_tdx_preflight_check_boot_version(const FuTdxHost *host,
 				    FuTdxSigstructFirmware *sigstruct,
 				    FuTdxSigstructFirmware *sigstruct_old,
 				    const gchar *version) G_GNUC_NON_NULL(1, 2);
-gboolean
-fu_tdx_preflight_add_signers(GPtrArray *signers,
-			     const gchar *key,
-			     const gchar *value,
-			     GError **error) G_GNUC_NON_NULL(1, 2, 3);
+GPtrArray *
+fu_tdx_preflight_get_signers(FuContext *ctx) G_GNUC_NON_NULL(1);
 gboolean
 fu_tdx_preflight_to_error(GPtrArray *reasons, GError **error) G_GNUC_NON_NULL(1);
 gchar *

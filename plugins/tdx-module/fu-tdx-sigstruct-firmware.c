@@ -142,7 +142,7 @@ fu_tdx_sigstruct_firmware_check_signature(FuTdxSigstructFirmware *self, GError *
 /* P-SEAMLDR asks for the hash when the running module is already gone */
 gboolean
 fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
-				       const guint8 *digest,
+				       FuInputStream *stream,
 				       gsize modulesz,
 				       GError **error)
 {
@@ -150,7 +150,6 @@ fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
 	guint32 fault_wrapper = fu_struct_tdx_sigstruct_get_fault_wrapper_offset(self->st);
 	g_autofree gchar *actual = NULL;
 	g_autofree gchar *expected = fu_tdx_sigstruct_firmware_get_mrseam(self);
-	g_autoptr(GBytes) blob = g_bytes_new(digest, FU_STRUCT_TDX_SIGSTRUCT_SIZE_SEAMHASH);
 
 	if (gdt_idt % FU_TDX_PAGE_SIZE != 0 || (gdt_idt == 0) != (fault_wrapper == 0) ||
 	    gdt_idt > modulesz - FU_TDX_PAGE_SIZE ||
@@ -167,7 +166,9 @@ fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
 			    modulesz);
 		return FALSE;
 	}
-	actual = fu_bytes_to_string(blob);
+	actual = fu_input_stream_compute_checksum(stream, G_CHECKSUM_SHA384, error);
+	if (actual == NULL)
+		return FALSE;
 	if (g_strcmp0(actual, expected) != 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,

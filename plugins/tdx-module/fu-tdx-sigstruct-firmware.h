@@ -32,6 +32,6 @@ gboolean
 fu_tdx_sigstruct_firmware_has_cpu(FuTdxSigstructFirmware *self, guint32 cpu) G_GNUC_NON_NULL(1);
 gboolean
 fu_tdx_sigstruct_firmware_check_module(FuTdxSigstructFirmware *self,
-				       const guint8 *digest,
+				       FuInputStream *stream,
 				       gsize modulesz,
 				       GError **error) G_GNUC_NON_NULL(1, 2);
