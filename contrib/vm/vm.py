@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+from tdxtest import rules
 from tdxtest.images import (
     BUILD,
     SOURCE,
@@ -54,8 +55,9 @@ def make_files(folder: Path) -> None:
     for path in HERE.glob("guest/*.py"):
         shutil.copy(path, folder)
     (folder / "tdxtest").mkdir()
-    for name in ["__init__.py", "fwupdmgr.py", "tap.py"]:
+    for name in ["__init__.py", "fwupdmgr.py", "rules.py", "tap.py"]:
         shutil.copy(SOURCE / "data/tests/tdxtest" / name, folder / "tdxtest")
+    shutil.copy(SOURCE / "data/tests/refusals.txt", folder)
     shutil.copy(BUILD / "vm/tdx-host.ko", folder)
     fms = ["806F0", "C06F0", "A06F0"]
     image = make_image(folder / "made-1.5.16.bin", "--header-v1")
@@ -68,6 +70,15 @@ def make_files(folder: Path) -> None:
         image = folder / "intel-1.5.16.bin"
         shutil.copy(real / "tdx_module_1.5.16.blob", image)
         make_cabinet(folder, image, "1.5.16", fms)
+
+
+def make_rules(folder: Path) -> None:
+    """An image and a cabinet for each rule of the P-SEAMLDR."""
+    for rule in rules.RULES:
+        image = make_image(folder / rule.file, *rule.options)
+        make_cabinet(folder, image, rules.NEW, ["806F0"])
+    make_image(folder / "good-v1.rule", "--header-v1")
+    make_image(folder / "debug-v1.rule", "--header-v1", "--debug")
 
 
 def add_files(disk: Path, folder: Path) -> None:
@@ -105,6 +116,8 @@ class Machine:
         self.files.mkdir()
         (self.files / "name").write_text(f"{args.test} {args.case}", encoding="utf-8")
         make_files(self.files)
+        if args.test == "refusals":
+            make_rules(self.files)
         add_files(self.root, self.files)
         self.log.write_bytes(b"")
 
