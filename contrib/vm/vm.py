@@ -114,7 +114,8 @@ class Machine:
     def prepare(self, args: argparse.Namespace) -> None:
         run("cp", "--sparse=always", "--reflink=auto", disk_of(args.flavour), self.root)
         self.files.mkdir()
-        (self.files / "name").write_text(f"{args.test} {args.case}", encoding="utf-8")
+        name = f"{args.test} {args.stages} {args.case}"
+        (self.files / "name").write_text(name, encoding="utf-8")
         make_files(self.files)
         if args.test == "refusals":
             make_rules(self.files)
@@ -236,6 +237,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--flavour", default="2.1.7", choices=["2.0.20", "2.1.7"], help="of fwupd")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--stages", type=int, default=0, help="only so many, of a test that reboots")
     parser.add_argument("--timeout", type=int, default=900, help="in seconds, for all boots")
     parser.add_argument("--shell", action="store_true", help="a root shell in place of the test")
     parser.add_argument("test", help="NAME of contrib/vm/guest/test_NAME.py")

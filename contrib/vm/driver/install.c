@@ -25,9 +25,10 @@
 #include "seamldr-params.h"
 #include "version.h"
 
+/* Nobody sees the time between two modules */
 DEFINE_MUTEX(tdx_install_lock);
 
-/* What the kernel has read of the module when it was started, and whether it still believes in it */
+/* What the kernel has read of the module when that was started, and if it has lost it since */
 static struct {
 	struct tdx_version version;
 	u16 hv;
@@ -63,12 +64,20 @@ static int read_sysinfo(void)
 	return 0;
 }
 
-/* Of the handoff versions the highest that the module has, which a newer one is likely to know */
+/*
+ * Of the handoff versions the highest that the module has, which a newer one is likely to know.
+ * Mainline asks for it again, and without it does not shut down.
+ */
 static int shut_down(void)
 {
-	struct seamcall_args args = { .rcx = sysinfo.hv };
+	struct seamcall_args args = {};
 	u64 status;
+	int ret;
 
+	ret = tdx_series->reads_handoff ? read_sysinfo() : 0;
+	if (ret)
+		return ret;
+	args.rcx = sysinfo.hv;
 	if (tdx_series->avoids_compat && sim_module_has_update_compat(&sysinfo.version))
 		args.rcx |= TDH_SYS_SHUTDOWN_AVOID_COMPAT;
 	status = sim_seamcall(TDH_SYS_SHUTDOWN, &args);
@@ -132,6 +141,7 @@ static int update_on_cpu(void *params)
 	int ret = 0;
 
 	do {
+		/* Pairs with that in begin_step() */
 		enum step step = smp_load_acquire(&machine.step);
 
 		cpu_relax();

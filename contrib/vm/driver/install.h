@@ -9,7 +9,6 @@
 #include "series.h"
 #include "version.h"
 
-/* Nobody sees the time between two modules */
 extern struct mutex tdx_install_lock;
 
 void tdx_boot(const struct tdx_firmware *bios);

@@ -7,6 +7,7 @@
  *   data     the last image, as the kernel handed it to the driver
  *   pages    the sigstruct page and the module pages of the last image, as the P-SEAMLDR found
  *            them; empty if it never looked
+ *   selftest runs the test in selftest.c
  *
  * Copyright 2026 The fwupd-plugin-tdx-module authors
  */
@@ -31,7 +32,7 @@ struct record {
 	size_t size;
 };
 
-/* Guards what is read and freed; nobody reads while the P-SEAMLDR writes, as all CPUs stand still */
+/* Guards what is read and freed; while the P-SEAMLDR writes, all CPUs stand still */
 static DEFINE_MUTEX(lock);
 
 /* Guards the log, which grows while all CPUs stand still too */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's one way into the P-SEAMLDR, as the series had it up to v3: SEAMRET clears the current
- * VMCS, which KVM needs, so it is saved before and restored after. Mainline has no save, and does
- * not call at all where the CPU has that erratum.
+ * The kernel's one way into the P-SEAMLDR, as the series had it up to v3: SEAMRET clears the
+ * current VMCS, which KVM needs, so it is saved before and restored after. Mainline has no save,
+ * and does not call at all where the CPU has that erratum.
  *
  * Copyright 2026 The fwupd-plugin-tdx-module authors
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What no image and no file of sysfs can reach: the calls into the P-SEAMLDR, and its rules for what
- * only a kernel says. Reading the file selftest in the driver's folder in debugfs runs it, and gives
- * the result in the Test Anything Protocol. Afterwards the machine is as after a boot.
+ * What no image and no file of sysfs can reach: the calls into the P-SEAMLDR, and its rules for
+ * what only a kernel says. Reading the file selftest in the driver's folder in debugfs runs it, and
+ * gives the result in the Test Anything Protocol. Then the machine is as after a boot.
  *
  * Copyright 2026 The fwupd-plugin-tdx-module authors
  */

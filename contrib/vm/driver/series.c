@@ -19,6 +19,7 @@ static const struct tdx_series known[] = {
 		.version_padded = true,
 		.header_version = 0x200,
 		.sigstruct_pages_max = 1,
+		.reads_handoff = true,
 		.errors = TDX_ERRORS_INVALID,
 	},
 	{
@@ -28,6 +29,7 @@ static const struct tdx_series known[] = {
 		.version_padded = true,
 		.header_version = 0x200,
 		.sigstruct_pages_max = 1,
+		.reads_handoff = true,
 		.errors = TDX_ERRORS_BUSY,
 	},
 	{

@@ -26,6 +26,7 @@ enum tdx_errors {
  * @checks_host:	 a full log of updates and offline CPUs are refused beforehand
  * @cancellable:	 cancel works until the transfer begins
  * @entropy_retry:	 P-SEAMLDR calls are repeated when they lack entropy
+ * @reads_handoff:	 the handoff version is read right before the shutdown
  * @avoids_compat:	 a module that can is asked not to shut down while a TD is being built
  * @errors:		 what user space is told
  */
@@ -41,6 +42,7 @@ struct tdx_series {
 	bool checks_host;
 	bool cancellable;
 	bool entropy_retry;
+	bool reads_handoff;
 	bool avoids_compat;
 	enum tdx_errors errors;
 };

@@ -159,6 +159,7 @@ static void disappear_now(struct work_struct *work)
 	upload_unregister();
 	record_log("fault: the node is gone");
 }
+
 static DECLARE_WORK(disappear_work, disappear_now);
 
 static enum fw_upload_err enter(enum phase phase)

@@ -162,7 +162,7 @@ class DriverTest(unittest.TestCase):
 
     def test_second_try(self) -> None:
         """What the kernel finds after a refusal before the wipe, and after one after it."""
-        for name, error in [("debug-signed", "SEAMCALL (52) failed"), ("module-hash", "")]:
+        for name, error in [("debug-signed", "SEAMCALL (34) failed"), ("module-hash", "")]:
             self.upload(f"{name}.rule")
             before = log()
             self.assertEqual(self.upload_again(), "transferring:firmware-invalid")
