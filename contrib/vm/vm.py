@@ -8,6 +8,7 @@ that says if it was the end or a reboot. Without that line the test has failed.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -18,9 +19,11 @@ import time
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from tdxtest import rules
+from tdxtest import bootfiles, rules
 from tdxtest.images import (
     BUILD,
+    PUBLISHER,
+    QUIRK,
     SOURCE,
     make_cabinet,
     make_image,
@@ -39,6 +42,17 @@ CMDLINE = (
     "console=ttyS0 root=/dev/nvme0n1 rootfstype=ext4 rw oops=panic panic=-1 mitigations=off "
     "systemd.show_status=0"
 )
+# what Intel would say of the release in the cabinet for the boot
+MAP = {
+    "tdx_module_releases": [
+        {
+            "version": "1.5.16",
+            "min_module_version_for_td_preserving": "1.5.01",
+            "min_seamldr_versions": ["1.5.00"],
+            "strict_compat_versions": [],
+        }
+    ]
+}
 SHELL = "systemd.mask=tdx-test.service systemd.debug_shell=1 systemd.default_debug_tty=ttyS0"
 
 
@@ -81,6 +95,28 @@ def make_rules(folder: Path) -> None:
     make_image(folder / "debug-v1.rule", "--header-v1", "--debug")
 
 
+def make_boot(folder: Path) -> None:
+    """The simulated firmware, an older module as two files, and a cabinet with a newer one."""
+    (folder / "boot").mkdir()
+    shutil.copy(bootfiles.FIRMWARE, folder / "boot")
+    work = folder.parent / "boot"
+    work.mkdir()
+    old = make_image(work / "old", "--version=1.5.06", "--svn=0x0106").read_bytes()
+    new = make_image(work / "tdx_module_1.5.16.blob")
+    bootfiles.write(folder / "boot", bootfiles.pair_of(old))
+    (folder / "boot/versions").write_text(
+        f"{bootfiles.mrseam_of(old)} 1.5.06\n{bootfiles.mrseam_of(new.read_bytes())} 1.5.16\n",
+        encoding="utf-8",
+    )
+    compatibility = work / "mapping_file.json"
+    compatibility.write_text(json.dumps(MAP), encoding="utf-8")
+    command = [PUBLISHER, "build", "--map", compatibility, "--output", work / "cabinets"]
+    command += ["--quirks", QUIRK, "--quirks", folder / "test-signer.quirk"]
+    run(*command, "--description", "A TDX module.", "--urgency", "high", new)
+    (cabinet,) = (work / "cabinets").glob("*.cab")
+    shutil.copy(cabinet, folder / "boot/1.5.16.cab")
+
+
 def add_files(disk: Path, folder: Path) -> None:
     """Not as a second disk: the kernel finds them in any order, and boots from the wrong one."""
     commands = folder.parent / "commands"
@@ -97,6 +133,9 @@ def add_files(disk: Path, folder: Path) -> None:
     errors = done.stderr.splitlines()[1:]  # after the version; the status is 0 all the same
     if errors:
         raise RuntimeError(f"debugfs: {errors}")
+
+
+MAKERS = {"refusals": make_rules, "boot": make_boot}
 
 
 class Machine:
@@ -117,8 +156,8 @@ class Machine:
         name = f"{args.test} {args.stages} {args.case}"
         (self.files / "name").write_text(name, encoding="utf-8")
         make_files(self.files)
-        if args.test == "refusals":
-            make_rules(self.files)
+        if args.test in MAKERS:
+            MAKERS[args.test](self.files)
         add_files(self.root, self.files)
         self.log.write_bytes(b"")
 

@@ -71,7 +71,8 @@ class RefusalsTest(TestbedCase):
                 bed = shared = shared or self.new_bed()
             rows.append(self.check(bed, rule))
         print("".join(f"# {line}\n" for line in rules.table(rows)))
-        self.assertEqual(rules.difference(rows, EXPECTED.read_text(encoding="utf-8")), "")
+        difference = rules.difference(rows, EXPECTED.read_text(encoding="utf-8"))
+        self.assertFalse(difference, f"\n{difference}")
 
     def new_bed(self, *options: str) -> Testbed:
         return self.make_testbed(f"--install-version={rules.NEW}", *options, only_trusted=False)

@@ -240,7 +240,7 @@ static void check_blob(struct seq_file *out, const struct tdx_blob *blob, int ex
 	check(out, ret == expected, "%s: %d", what, ret);
 }
 
-static void check_memory(struct seq_file *out, const u8 *image, const u8 *slab)
+static void check_memory(struct seq_file *out, const u8 *image, const u8 *other)
 {
 	struct tdx_blob blob = {
 		.sigstruct = image,
@@ -257,8 +257,8 @@ static void check_memory(struct seq_file *out, const u8 *image, const u8 *slab)
 	blob.module_size = SZ_4K;
 	blob.module++;
 	check_blob(out, &blob, -EINVAL, "memory that is not aligned");
-	blob.module = slab;
-	check_blob(out, &blob, -EINVAL, "memory of kmalloc(), with a warning");
+	blob.module = other;
+	check_blob(out, &blob, -EINVAL, "memory that is not of vmalloc(), with a warning");
 }
 
 /* A sigstruct of two pages, which the series v4 to v7 take, lies in what is reserved to others */

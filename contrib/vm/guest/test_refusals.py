@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The kernel's side: each rule of the P-SEAMLDR past the plugin and through it, and the calls."""
 
+import re
 import subprocess
 import sys
 import time
@@ -127,7 +128,8 @@ class RefusalsTest(GuestCase):
             )
         set_cpu(True)
         print("".join(f"# {line}\n" for line in rules.table(rows)), flush=True)
-        self.assertEqual(rules.difference(rows, EXPECTED.read_text(encoding="utf-8")), "")
+        difference = rules.difference(rows, EXPECTED.read_text(encoding="utf-8"))
+        self.assertFalse(difference, f"\n{difference}")
 
 
 class DriverTest(unittest.TestCase):
@@ -159,6 +161,7 @@ class DriverTest(unittest.TestCase):
             self.assertEqual("clobbered: 0xffffffffffffffff" in out, options.get("vmcs_save") == "N")
             self.assertEqual(version(), rules.BIOS)
             guest.unload_driver()
+        self.assertRegex(guest.run("dmesg"), "WARNING: .*seamldr-params.c")
 
     def test_second_try(self) -> None:
         """What the kernel finds after a refusal before the wipe, and after one after it."""
@@ -177,10 +180,15 @@ class DriverTest(unittest.TestCase):
 
     def test_entropy(self) -> None:
         """Up to v3 a call is repeated, but a second call of the last CPU is a session of its own."""
-        v3, mainline = {"layout": "v3"}, {"layout": "mainline"}
-        for options, name in [(mainline, rules.GOOD.file), (v3, "good-v1.rule")]:
-            self.upload(name, no_entropy="1", **options)
+        for layout, name, calls, error in [
+            ("mainline", rules.GOOD.file, 2, "firmware-invalid"),
+            ("v4", "good-v1.rule", 2, "hw-error"),
+            ("v3", "good-v1.rule", 3, "firmware-invalid"),
+        ]:
+            out = self.upload(name, no_entropy="1", layout=layout)
+            self.assertEqual(out, f"transferring:{error}")
             self.assertIn("ENOENTROPY before the wipe", log())
+            self.assertEqual(len(re.findall("seamldr: CPU . of 2 called", log())), calls)
             self.assertEqual(version(), "")
             guest.unload_driver()
         self.upload(no_seamdb_entropy="1")

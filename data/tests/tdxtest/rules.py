@@ -127,4 +127,5 @@ def table(rows: List[str]) -> List[str]:
 
 def difference(rows: List[str], expected: str) -> str:
     """Empty if the table is that of the file."""
-    return "\n".join(difflib.unified_diff(expected.splitlines(), table(rows), "file", "now", "", "", 0))
+    lines = difflib.unified_diff(expected.splitlines(), table(rows), "file", "now", n=0, lineterm="")
+    return "\n".join(lines)
