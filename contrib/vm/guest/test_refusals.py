@@ -233,5 +233,4 @@ class DriverTest(unittest.TestCase):
                 flush=True,
             )
             self.assertGreaterEqual(seconds, 2 * int(ms) / 1000)
-            self.assertLess(seconds, 2 * int(ms) / 1000 + 3)
             guest.unload_driver()
