@@ -6,7 +6,7 @@
 #include <linux/moduleparam.h>
 #include <linux/types.h>
 
-/* As the kernel prints versions */
+/* As the kernel prints versions; the arguments are a list, so without parentheses */
 #define TDX_VERSION_FMT		"%u.%u.%02u"
 #define TDX_VERSION_ARGS(v)	(v)->major, (v)->minor, (v)->update
 
