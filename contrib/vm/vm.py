@@ -8,6 +8,7 @@ that says if it was the end or a reboot. Without that line the test has failed.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -18,8 +19,11 @@ import time
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+from tdxtest import bootfiles, rules
 from tdxtest.images import (
     BUILD,
+    PUBLISHER,
+    QUIRK,
     SOURCE,
     make_cabinet,
     make_image,
@@ -38,6 +42,17 @@ CMDLINE = (
     "console=ttyS0 root=/dev/nvme0n1 rootfstype=ext4 rw oops=panic panic=-1 mitigations=off "
     "systemd.show_status=0"
 )
+# what Intel would say of the release in the cabinet for the boot
+MAP = {
+    "tdx_module_releases": [
+        {
+            "version": "1.5.16",
+            "min_module_version_for_td_preserving": "1.5.01",
+            "min_seamldr_versions": ["1.5.00"],
+            "strict_compat_versions": [],
+        }
+    ]
+}
 SHELL = "systemd.mask=tdx-test.service systemd.debug_shell=1 systemd.default_debug_tty=ttyS0"
 
 
@@ -54,8 +69,9 @@ def make_files(folder: Path) -> None:
     for path in HERE.glob("guest/*.py"):
         shutil.copy(path, folder)
     (folder / "tdxtest").mkdir()
-    for name in ["__init__.py", "fwupdmgr.py", "tap.py"]:
+    for name in ["__init__.py", "fwupdmgr.py", "rules.py", "tap.py"]:
         shutil.copy(SOURCE / "data/tests/tdxtest" / name, folder / "tdxtest")
+    shutil.copy(SOURCE / "data/tests/refusals.txt", folder)
     shutil.copy(BUILD / "vm/tdx-host.ko", folder)
     fms = ["806F0", "C06F0", "A06F0"]
     image = make_image(folder / "made-1.5.16.bin", "--header-v1")
@@ -68,6 +84,37 @@ def make_files(folder: Path) -> None:
         image = folder / "intel-1.5.16.bin"
         shutil.copy(real / "tdx_module_1.5.16.blob", image)
         make_cabinet(folder, image, "1.5.16", fms)
+
+
+def make_rules(folder: Path) -> None:
+    """An image and a cabinet for each rule of the P-SEAMLDR."""
+    for rule in rules.RULES:
+        image = make_image(folder / rule.file, *rule.options)
+        make_cabinet(folder, image, rules.NEW, ["806F0"])
+    make_image(folder / "good-v1.rule", "--header-v1")
+    make_image(folder / "debug-v1.rule", "--header-v1", "--debug")
+
+
+def make_boot(folder: Path) -> None:
+    """The simulated firmware, an older module as two files, and a cabinet with a newer one."""
+    (folder / "boot").mkdir()
+    shutil.copy(bootfiles.FIRMWARE, folder / "boot")
+    work = folder.parent / "boot"
+    work.mkdir()
+    old = make_image(work / "old", "--version=1.5.06", "--svn=0x0106").read_bytes()
+    new = make_image(work / "tdx_module_1.5.16.blob")
+    bootfiles.write(folder / "boot", bootfiles.pair_of(old))
+    (folder / "boot/versions").write_text(
+        f"{bootfiles.mrseam_of(old)} 1.5.06\n{bootfiles.mrseam_of(new.read_bytes())} 1.5.16\n",
+        encoding="utf-8",
+    )
+    compatibility = work / "mapping_file.json"
+    compatibility.write_text(json.dumps(MAP), encoding="utf-8")
+    command = [PUBLISHER, "build", "--map", compatibility, "--output", work / "cabinets"]
+    command += ["--quirks", QUIRK, "--quirks", folder / "test-signer.quirk"]
+    run(*command, "--description", "A TDX module.", "--urgency", "high", new)
+    (cabinet,) = (work / "cabinets").glob("*.cab")
+    shutil.copy(cabinet, folder / "boot/1.5.16.cab")
 
 
 def add_files(disk: Path, folder: Path) -> None:
@@ -88,6 +135,9 @@ def add_files(disk: Path, folder: Path) -> None:
         raise RuntimeError(f"debugfs: {errors}")
 
 
+MAKERS = {"refusals": make_rules, "boot": make_boot}
+
+
 class Machine:
     """A guest with a disk of its own, which lasts over reboots."""
 
@@ -103,8 +153,11 @@ class Machine:
     def prepare(self, args: argparse.Namespace) -> None:
         run("cp", "--sparse=always", "--reflink=auto", disk_of(args.flavour), self.root)
         self.files.mkdir()
-        (self.files / "name").write_text(f"{args.test} {args.case}", encoding="utf-8")
+        name = f"{args.test} {args.stages} {args.case}"
+        (self.files / "name").write_text(name, encoding="utf-8")
         make_files(self.files)
+        if args.test in MAKERS:
+            MAKERS[args.test](self.files)
         add_files(self.root, self.files)
         self.log.write_bytes(b"")
 
@@ -223,6 +276,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--flavour", default="2.1.7", choices=["2.0.20", "2.1.7"], help="of fwupd")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--stages", type=int, default=0, help="only so many, of a test that reboots")
     parser.add_argument("--timeout", type=int, default=900, help="in seconds, for all boots")
     parser.add_argument("--shell", action="store_true", help="a root shell in place of the test")
     parser.add_argument("test", help="NAME of contrib/vm/guest/test_NAME.py")

@@ -55,6 +55,14 @@ static const struct {
 /* of the table that starts at fault_wrapper_offset: 32 vectors with 16 bytes each */
 #define FAULT_WRAPPER_SIZE 512
 
+/* adds what the P-SEAMLDR returns to the reason; takes it, and gives %NULL for none */
+static gchar *
+mock_seamldr_refuse(gchar *reason, const gchar *code)
+{
+	g_autofree gchar *tmp = reason;
+	return reason != NULL ? g_strdup_printf("%s (%s)", reason, code) : NULL;
+}
+
 /* what does not depend on the size of the module */
 static gchar *
 mock_seamldr_check_offsets(const guint8 *sig)
@@ -118,14 +126,17 @@ mock_seamldr_check_svn(MockSeamldr *self, const guint8 *sig)
 {
 	guint16 svn = mock_read_u16(sig + SIGSTRUCT_SEAMSVN);
 
+	if (self->has_cleanup && svn >> 8 == 0)
+		return g_strdup_printf("SVN 0x%04x has the major 0 (EUNSUPPORTED)", svn);
 	if (self->knows_no_svn)
 		return NULL;
 	if (svn >> 8 != self->running_svn >> 8)
-		return g_strdup_printf("SVN 0x%04x has another major than the running 0x%04x",
-				       svn,
-				       self->running_svn);
+		return g_strdup_printf(
+		    "SVN 0x%04x has another major than the running 0x%04x (EUNSUPPORTED)",
+		    svn,
+		    self->running_svn);
 	if ((svn & 0xFF) < (self->running_svn & 0xFF))
-		return g_strdup_printf("SVN 0x%04x is lower than the running 0x%04x",
+		return g_strdup_printf("SVN 0x%04x is lower than the running 0x%04x (EBADSIG)",
 				       svn,
 				       self->running_svn);
 	return NULL;
@@ -161,10 +172,15 @@ mock_sigstruct_has_cpu(const guint8 *sig, guint32 cpu)
 static gchar *
 mock_seamldr_check_cpus(MockSeamldr *self, const guint8 *sig)
 {
+	gboolean is_empty = mock_read_u32(sig + SIGSTRUCT_CPUID_TABLE_SIZE) == 0;
+
 	for (guint i = 0; i < self->cpus->len; i++) {
 		guint32 cpu = g_array_index(self->cpus, guint32, i);
 		if (!mock_sigstruct_has_cpu(sig, cpu))
-			return g_strdup_printf("CPU 0x%X of socket %u is not in the table", cpu, i);
+			return g_strdup_printf("CPU 0x%X of socket %u is not in the table (%s)",
+					       cpu,
+					       i,
+					       is_empty ? "EBADSIG" : "EUNSUPCPU");
 	}
 	return NULL;
 }
@@ -217,7 +233,8 @@ mock_seamldr_check_handoff(MockSeamldr *self, const guint8 *sig)
 	guint16 min_update_hv = mock_read_u16(sig + SIGSTRUCT_MIN_UPDATE_HV);
 
 	if (self->running_hv < min_update_hv || self->running_hv > module_hv)
-		return g_strdup_printf("handoff version %u of the running module is not in %u..%u",
+		return g_strdup_printf("handoff version %u of the running module is not in %u..%u "
+				       "(EBADHANDOFF)",
 				       self->running_hv,
 				       min_update_hv,
 				       module_hv);
@@ -233,11 +250,12 @@ mock_seamldr_check_module(const guint8 *sig, GBytes *module)
 
 	seamhash = mock_sigstruct_get_seamhash(sigstruct);
 	if (g_strcmp0(hash, seamhash) != 0)
-		return g_strdup_printf("module hash %s, after the wipe", hash);
+		return g_strdup_printf("module hash %s, after the wipe (EBADHASH)", hash);
 
 	/* it has to be an ELF file, which those of tests are not */
 	if (g_bytes_get_size(module) == 0)
-		return g_strdup("module is empty and cannot be relocated, after the wipe");
+		return g_strdup(
+		    "module is empty and cannot be relocated, after the wipe (EBADPARAM)");
 	return NULL;
 }
 
@@ -247,24 +265,24 @@ mock_seamldr_check_sigstruct(MockSeamldr *self, const guint8 *sig, guint64 modul
 {
 	g_autofree gchar *refusal = NULL;
 
-	refusal = mock_seamldr_check_fields(self, sig);
+	refusal = mock_seamldr_refuse(mock_seamldr_check_fields(self, sig), "EBADSIG");
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	refusal = mock_seamldr_check_signer(self, sig);
+	refusal = mock_seamldr_refuse(mock_seamldr_check_signer(self, sig), "EBADSIG");
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	if (mock_read_u32(sig + SIGSTRUCT_MODULE_TYPE) & SIGSTRUCT_MODULE_TYPE_DEBUG)
-		return g_strdup("a debug module on a production part");
+		return g_strdup("a debug module on a production part (EBADSIG)");
 	refusal = mock_seamldr_check_svn(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	refusal = mock_seamldr_check_tables(sig, module_size);
+	refusal = mock_seamldr_refuse(mock_seamldr_check_tables(sig, module_size), "EBADSIG");
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	refusal = mock_seamldr_check_cpus(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
-	return mock_seamldr_check_signature(sig);
+	return mock_seamldr_refuse(mock_seamldr_check_signature(sig), "EBADSIG");
 }
 
 /* the checks of the last CPU, in the order of the P-SEAMLDR */
@@ -273,11 +291,13 @@ mock_seamldr_check(MockSeamldr *self, const guint8 *sig, GBytes *module)
 {
 	g_autofree gchar *refusal = NULL;
 
+	if (self->has_cleanup && g_bytes_get_size(module) == 0)
+		return g_strdup("no module pages (EBADPARAM)");
 	refusal = mock_seamldr_check_sigstruct(self, sig, g_bytes_get_size(module));
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
 	if (self->remaining == 0)
-		return g_strdup("no updates remaining");
+		return g_strdup("no updates remaining (EBADCALL)");
 	refusal = mock_seamldr_check_handoff(self, sig);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);
@@ -344,7 +364,7 @@ mock_seamldr_install(MockSeamldr *self, GBytes *sigstruct, GBytes *module, gbool
 	if (!all_cpus_online)
 		return g_strdup("an offline CPU never called, the last-CPU work did not run");
 	if (g_bytes_get_size(sigstruct) == 0)
-		return g_strdup("no sigstruct page");
+		return g_strdup("no sigstruct page, and none at address 0 (EBADSIG)");
 	refusal = mock_seamldr_check(self, sig, module);
 	if (refusal != NULL)
 		return g_steal_pointer(&refusal);

@@ -19,6 +19,8 @@
  * MockSeamldr:
  * @version_major: its own series, 1 or 2
  * @remaining: how many updates fit in its log
+ * @has_cleanup: it is a later one, with SEAMLDR.CLEANUP: refuses SVNs of the major 0, and no pages
+ *     before the wipe
  * @knows_no_svn: whether nothing was loaded since the machine was made
  * @running_svn: of the module that runs, or of the newest one before a boot
  * @running_hv: its handoff version
@@ -30,6 +32,7 @@
 typedef struct {
 	guint version_major;
 	guint remaining;
+	gboolean has_cleanup;
 	gboolean knows_no_svn;
 	guint16 running_svn;
 	guint16 running_hv;

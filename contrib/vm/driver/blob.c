@@ -25,6 +25,7 @@ struct tdx_header_v1 {
 	u8 reserved1[4072];
 } __packed;
 static_assert(sizeof(struct tdx_header_v1) == SZ_4K);
+static_assert(offsetof(struct tdx_header_v1, length) == 16);
 
 struct tdx_header_v2 {
 	u16 version;
@@ -35,6 +36,7 @@ struct tdx_header_v2 {
 	u8 reserved[4076];
 } __packed;
 static_assert(sizeof(struct tdx_header_v2) == SZ_4K);
+static_assert(offsetof(struct tdx_header_v2, module_nr_pages) == 16);
 
 static int refuse(const char *reason)
 {
@@ -51,49 +53,59 @@ static u16 sum_words(const u8 *data, u32 size)
 	return sum;
 }
 
+/* The series v2 to v8 checked each in the order of v4, and the checksum up to v3 */
 static int split_v1(struct tdx_blob *blob, const struct tdx_series *series, const u8 *data,
 		    u32 size)
 {
 	const struct tdx_header_v1 *header = (const void *)data;
 	u32 offset = header->offset_of_module;
 
-	if (memcmp(header->signature, TDX_BLOB_SIGNATURE, sizeof(header->signature)))
-		return refuse("wrong signature");
-	if (header->length != size)
-		return refuse("length is not the size of the image");
+	if (offset >= size)
+		return refuse("offset_of_module is outside");
+	if (header->version != 0x100)
+		return refuse("unsupported version");
 	if (header->reserved0 ||
 	    memchr_inv(header->reserved1, 0, sizeof(header->reserved1)))
 		return refuse("reserved bytes are not zero");
+	if (offset <= SZ_4K)
+		return refuse("offset_of_module is outside");
+	if (header->length != size)
+		return refuse("length is not the size of the image");
+	if (memcmp(header->signature, TDX_BLOB_SIGNATURE, sizeof(header->signature)))
+		return refuse("wrong signature");
 	if (series->header_checksum && sum_words(data, size))
 		return refuse("wrong checksum");
-	if (offset <= SZ_4K || offset >= size)
-		return refuse("offset_of_module is outside");
-	if (offset % SZ_4K || size % SZ_4K)
-		return refuse("sigstruct or module is not whole pages");
 
 	blob->sigstruct = data + SZ_4K;
-	blob->sigstruct_pages = offset / SZ_4K - 1;
+	blob->sigstruct_size = offset - SZ_4K;
 	blob->module = data + offset;
-	blob->module_pages = (size - offset) / SZ_4K;
+	blob->module_size = size - offset;
 	return 0;
 }
 
+/* In the order of Linux 7.2 */
 static int split_v2(struct tdx_blob *blob, const u8 *data, u32 size)
 {
 	const struct tdx_header_v2 *header = (const void *)data;
-	u64 pages = 1ULL + header->sigstruct_nr_pages + header->module_nr_pages;
 
-	if (pages * SZ_4K != size)
+	/* The lengths are as wide as there, so that products that wrap pass here too */
+	blob->sigstruct_size = header->sigstruct_nr_pages * SZ_4K;
+	blob->module_size = header->module_nr_pages * SZ_4K;
+	if ((u64)SZ_4K + blob->sigstruct_size + blob->module_size != size)
 		return refuse("numbers of pages are not the size of the image");
+	if (header->version != 0x200)
+		return refuse("unsupported version");
+	if (header->sigstruct_nr_pages > 1)
+		return refuse("too many sigstruct pages");
+	if (header->module_nr_pages > SEAMLDR_MODULE_PAGES_MAX)
+		return refuse("too many module pages");
 	if (memcmp(header->signature, TDX_BLOB_SIGNATURE, sizeof(header->signature)))
 		return refuse("wrong signature");
 	if (memchr_inv(header->reserved, 0, sizeof(header->reserved)))
 		return refuse("reserved bytes are not zero");
 
 	blob->sigstruct = data + SZ_4K;
-	blob->sigstruct_pages = header->sigstruct_nr_pages;
-	blob->module = blob->sigstruct + (size_t)blob->sigstruct_pages * SZ_4K;
-	blob->module_pages = header->module_nr_pages;
+	blob->module = blob->sigstruct + blob->sigstruct_size;
 	return 0;
 }
 
@@ -109,22 +121,9 @@ static int split_v2(struct tdx_blob *blob, const u8 *data, u32 size)
 int tdx_blob_split(struct tdx_blob *blob, const struct tdx_series *series, const u8 *data,
 		   u32 size)
 {
-	int ret;
-
 	if (size < SZ_4K)
 		return refuse("image is shorter than the header");
-	if (*(const u16 *)data != series->header_version)
-		return refuse("unsupported version");
 	if (series->header_version == 0x100)
-		ret = split_v1(blob, series, data, size);
-	else
-		ret = split_v2(blob, data, size);
-	if (ret)
-		return ret;
-
-	if (blob->sigstruct_pages > series->sigstruct_pages_max)
-		return refuse("too many sigstruct pages");
-	if (blob->module_pages > SEAMLDR_MODULE_PAGES_MAX)
-		return refuse("too many module pages");
-	return 0;
+		return split_v1(blob, series, data, size);
+	return split_v2(blob, data, size);
 }

@@ -9,16 +9,16 @@
 
 /**
  * struct tdx_blob - the two parts of an image, which are not copied
- * @sigstruct:	     first byte of the sigstruct pages
- * @sigstruct_pages: how many, mainline lets 0 pass
- * @module:	     first byte of the module pages
- * @module_pages:    how many, mainline lets 0 pass
+ * @sigstruct:	    first byte of the sigstruct pages
+ * @sigstruct_size: in bytes, mainline lets 0 pass
+ * @module:	    first byte of the module pages
+ * @module_size:    in bytes, mainline lets 0 pass
  */
 struct tdx_blob {
 	const u8 *sigstruct;
-	u32 sigstruct_pages;
+	u32 sigstruct_size;
 	const u8 *module;
-	u32 module_pages;
+	u32 module_size;
 };
 
 int tdx_blob_split(struct tdx_blob *blob, const struct tdx_series *series, const u8 *data,

@@ -5,7 +5,6 @@
  *
  * Copyright 2026 The fwupd-plugin-tdx-module authors
  */
-#include <linux/cleanup.h>
 #include <linux/delay.h>
 #include <linux/device/faux.h>
 #include <linux/module.h>
@@ -13,35 +12,12 @@
 
 #include "install.h"
 #include "record.h"
+#include "seamldr-call.h"
 #include "seamldr-sim.h"
+#include "selftest.h"
 #include "series.h"
 #include "upload.h"
 #include "version.h"
-
-static const struct tdx_series *series;
-
-static int series_set(const char *val, const struct kernel_param *kp)
-{
-	const struct tdx_series *found = tdx_series_find(val);
-
-	if (!found)
-		return -EINVAL;
-	series = found;
-	return 0;
-}
-
-static int series_get(char *buf, const struct kernel_param *kp)
-{
-	return sysfs_emit(buf, "%s\n", series->name);
-}
-
-static const struct kernel_param_ops series_ops = {
-	.set = series_set,
-	.get = series_get,
-};
-
-module_param_cb(layout, &series_ops, NULL, 0444);
-MODULE_PARM_DESC(layout, "the kernel: mainline (default), v9, v4 or v3");
 
 static struct tdx_firmware bios = {
 	.module_version = { 1, 5, 6 },
@@ -60,10 +36,6 @@ MODULE_PARM_DESC(seamldr_version, "of the P-SEAMLDR (1.5.06)");
 module_param_named(remaining, bios.remaining, uint, 0444);
 MODULE_PARM_DESC(remaining, "updates that are left (10)");
 
-static bool erratum;
-module_param(erratum, bool, 0444);
-MODULE_PARM_DESC(erratum, "P-SEAMLDR attributes and upload are hidden, as with SEAMRET_INVD_VMCS");
-
 static unsigned int late_ms;
 module_param(late_ms, uint, 0444);
 MODULE_PARM_DESC(late_ms, "the attributes come that long after the device and the upload");
@@ -71,10 +43,8 @@ MODULE_PARM_DESC(late_ms, "the attributes come that long after the device and th
 static ssize_t version_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct tdx_version version;
-	int ret;
+	int ret = tdx_get_version(&version);
 
-	guard(mutex)(&tdx_install_lock);
-	ret = sim_module_version(&version);
 	if (ret)
 		return ret;
 	return sysfs_emit(buf, TDX_VERSION_FMT "\n", TDX_VERSION_ARGS(&version));
@@ -82,23 +52,24 @@ static ssize_t version_show(struct device *dev, struct device_attribute *attr, c
 
 static ssize_t seamldr_version_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct tdx_version version;
-	u32 remaining;
+	struct seamldr_info info;
+	int ret = seamldr_get_info(&info);
 
-	sim_seamldr_info(&version, &remaining);
-	if (!series->version_padded)
-		return sysfs_emit(buf, TDX_VERSION_FMT_OLD "\n", TDX_VERSION_ARGS(&version));
-	return sysfs_emit(buf, TDX_VERSION_FMT "\n", TDX_VERSION_ARGS(&version));
+	if (ret)
+		return ret;
+	return sysfs_emit(buf, tdx_series->version_padded ? "%u.%u.%02u\n" : "%u.%u.%u\n",
+			  info.major, info.minor, info.update);
 }
 
 static ssize_t num_remaining_updates_show(struct device *dev, struct device_attribute *attr,
 					  char *buf)
 {
-	struct tdx_version version;
-	u32 remaining;
+	struct seamldr_info info;
+	int ret = seamldr_get_info(&info);
 
-	sim_seamldr_info(&version, &remaining);
-	return sysfs_emit(buf, "%u\n", remaining);
+	if (ret)
+		return ret;
+	return sysfs_emit(buf, "%u\n", info.remaining);
 }
 
 static DEVICE_ATTR_RO(version);
@@ -128,7 +99,7 @@ static struct attribute *seamldr_dir_attrs[] = {
 
 static umode_t seamldr_is_visible(struct kobject *kobj, struct attribute *attr, int n)
 {
-	return series->seamldr_mode;
+	return tdx_series->seamldr_mode;
 }
 
 static const struct attribute_group host_group = {
@@ -155,8 +126,8 @@ static int host_probe(struct faux_device *fdev)
 {
 	int ret = 0;
 
-	if (!erratum)
-		ret = upload_register(&fdev->dev, series);
+	if (!seamldr_erratum)
+		ret = upload_register(&fdev->dev, tdx_series);
 	if (!ret)
 		msleep(late_ms);
 	return ret;
@@ -179,17 +150,16 @@ static int __init host_init(void)
 	const struct attribute_group **groups = flat_groups;
 	int ret;
 
-	if (!series)
-		series = tdx_series_find("mainline");
-	if (erratum)
+	if (seamldr_erratum)
 		groups = erratum_groups;
-	else if (series->seamldr_dir)
+	else if (tdx_series->seamldr_dir)
 		groups = dir_groups;
 
 	ret = record_init();
 	if (ret)
 		return ret;
-	sim_boot(&bios);
+	tdx_boot(&bios);
+	selftest_init(&bios);
 	host = faux_device_create_with_groups("tdx_host", NULL, &host_ops, groups);
 	if (!host) {
 		record_exit();

@@ -7,6 +7,7 @@
  *   data     the last image, as the kernel handed it to the driver
  *   pages    the sigstruct page and the module pages of the last image, as the P-SEAMLDR found
  *            them; empty if it never looked
+ *   selftest runs the test in selftest.c
  *
  * Copyright 2026 The fwupd-plugin-tdx-module authors
  */
@@ -16,29 +17,30 @@
 #include <linux/kernel.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "record.h"
+#include "seamldr-params.h"
 
 #define RECORD_LOG_SIZE		SZ_256K
+#define RECORD_PAGES_SIZE	((1 + SEAMLDR_MODULE_PAGES_MAX) * SZ_4K)
 
 struct record {
 	u8 *data;
 	size_t size;
 };
 
+/* Guards what is read and freed; while the P-SEAMLDR writes, all CPUs stand still */
 static DEFINE_MUTEX(lock);
+
+/* Guards the log, which grows while all CPUs stand still too */
+static DEFINE_RAW_SPINLOCK(lines_lock);
+
 static struct dentry *dir;
 static struct record lines, data, pages;
 static u32 uploads;
-
-static void record_replace(struct record *record, void *new_data, size_t size)
-{
-	vfree(record->data);
-	record->data = new_data;
-	record->size = new_data ? size : 0;
-}
 
 static ssize_t record_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
 {
@@ -52,9 +54,10 @@ static ssize_t record_read(struct file *file, char __user *buf, size_t count, lo
 static ssize_t record_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
 	guard(mutex)(&lock);
-	lines.size = 0;
-	record_replace(&data, NULL, 0);
-	record_replace(&pages, NULL, 0);
+	scoped_guard(raw_spinlock_irqsave, &lines_lock)
+		lines.size = 0;
+	data.size = 0;
+	pages.size = 0;
 	uploads = 0;
 	return count;
 }
@@ -88,7 +91,7 @@ void record_log(const char *fmt, ...)
 	pr_info("tdx-host: %s\n", line);
 	line[len++] = '\n';
 
-	guard(mutex)(&lock);
+	guard(raw_spinlock_irqsave)(&lines_lock);
 	if (lines.size + len > RECORD_LOG_SIZE)
 		return;
 	memcpy(lines.data + lines.size, line, len);
@@ -102,26 +105,26 @@ void record_log(const char *fmt, ...)
  */
 void record_upload(const u8 *new_data, u32 size)
 {
-	void *copy = vmalloc(size);
-
-	if (copy)
-		memcpy(copy, new_data, size);
-
 	guard(mutex)(&lock);
 	uploads++;
-	record_replace(&data, copy, size);
-	record_replace(&pages, NULL, 0);
+	vfree(data.data);
+	data.data = vmalloc(size);
+	data.size = data.data ? size : 0;
+	if (data.data)
+		memcpy(data.data, new_data, size);
+	pages.size = 0;
 }
 
 /**
- * record_pages() - keep what the P-SEAMLDR reads
- * @new_pages: sigstruct and module, of vmalloc(); freed by the record
- * @size:      of @new_pages
+ * record_pages() - get memory for what the P-SEAMLDR reads
+ * @count: how many pages, at most 1 of sigstruct and 496 of module
+ *
+ * Return: as many pages, which the caller fills and nobody frees.
  */
-void record_pages(void *new_pages, size_t size)
+u8 *record_pages(size_t count)
 {
-	guard(mutex)(&lock);
-	record_replace(&pages, new_pages, size);
+	pages.size = count * SZ_4K;
+	return pages.data;
 }
 
 /**
@@ -132,8 +135,11 @@ void record_pages(void *new_pages, size_t size)
 int record_init(void)
 {
 	lines.data = vzalloc(RECORD_LOG_SIZE);
-	if (!lines.data)
+	pages.data = vzalloc(RECORD_PAGES_SIZE);
+	if (!lines.data || !pages.data) {
+		record_exit();
 		return -ENOMEM;
+	}
 	dir = debugfs_create_dir("tdx_host", NULL);
 	debugfs_create_file("log", 0600, dir, &lines, &record_log_fops);
 	debugfs_create_file("data", 0400, dir, &data, &record_fops);
@@ -151,4 +157,14 @@ void record_exit(void)
 	vfree(lines.data);
 	vfree(data.data);
 	vfree(pages.data);
+}
+
+/**
+ * record_dir() - get the folder
+ *
+ * Return: the folder, to add files that go with it.
+ */
+struct dentry *record_dir(void)
+{
+	return dir;
 }

@@ -5,11 +5,14 @@
 
 #include <linux/types.h>
 
+struct dentry;
+
 int record_init(void);
 void record_exit(void);
+struct dentry *record_dir(void);
 
 __printf(1, 2) void record_log(const char *fmt, ...);
 void record_upload(const u8 *data, u32 size);
-void record_pages(void *pages, size_t size);
+u8 *record_pages(size_t count);
 
 #endif

@@ -5,7 +5,22 @@
 
 #include <linux/types.h>
 
+#include "seamcall-sim.h"
 #include "version.h"
+
+/* Status of the P-SEAMLDR in RAX (its source, pseamldr_api_defs.h) */
+#define SEAMLDR_EBADPARAM	0x8000000000000000ULL
+#define SEAMLDR_EBADCALL	0x8000000000000003ULL
+#define SEAMLDR_EBADHANDOFF	0x8000000000000004ULL
+#define SEAMLDR_ECLEANUPREQ	0x8000000000000005ULL
+#define SEAMLDR_EUNSUPPORTED	0x8000000000000006ULL
+#define SEAMLDR_ENOMEM		0x8000000000010002ULL
+#define SEAMLDR_EUNSPECERR	0x8000000000010003ULL
+#define SEAMLDR_EUNSUPCPU	0x8000000000010004ULL
+#define SEAMLDR_EBADSIG		0x8000000000020000ULL
+#define SEAMLDR_EBADHASH	0x8000000000020001ULL
+#define SEAMLDR_EINTERRUPT	0x8000000000030000ULL
+#define SEAMLDR_ENOENTROPY	0x8000000000030001ULL
 
 /**
  * struct tdx_firmware - what the BIOS started
@@ -23,19 +38,38 @@ struct tdx_firmware {
 	u32 remaining;
 };
 
+/**
+ * struct seamldr_info - what SEAMLDR.INFO fills in, aligned to its size (Linux v4, asm/seamldr.h)
+ * @version:	of the structure, 0
+ * @attributes: bit 31 of a debug P-SEAMLDR
+ * @vendor_id:	0x8086
+ * @build_date: BCD YYYYMMDD
+ * @build_num:	number of the build
+ * @minor:	its version
+ * @major:	its version
+ * @update:	its version
+ * @acm_x2apic: CPU on which it was loaded
+ * @remaining:	updates that are left
+ * @reserved:	SEAMEXTEND, features and zero
+ */
+struct seamldr_info {
+	u32 version;
+	u32 attributes;
+	u32 vendor_id;
+	u32 build_date;
+	u16 build_num;
+	u16 minor;
+	u16 major;
+	u16 update;
+	u32 acm_x2apic;
+	u32 remaining;
+	u8 reserved[224];
+} __packed;
+static_assert(sizeof(struct seamldr_info) == 256);
+static_assert(offsetof(struct seamldr_info, remaining) == 28);
+
 void sim_boot(const struct tdx_firmware *bios);
-
-/* Calls to the TDX module */
-int sim_module_version(struct tdx_version *version);
-int sim_module_shutdown(void);
-int sim_module_start(const struct tdx_version *default_version);
-
-/* Calls to the P-SEAMLDR */
-void sim_seamldr_info(struct tdx_version *version, u32 *remaining);
-int sim_seamldr_install(phys_addr_t params);
-
-/* Faults */
-void sim_module_lose(void);
-void sim_module_replace(const struct tdx_version *version);
+u64 sim_seamldr(u64 fn, struct seamcall_args *args);
+bool sim_seamldr_module_ready(void);
 
 #endif

@@ -6,6 +6,7 @@
  * Copyright 2026 The fwupd-plugin-tdx-module authors
  */
 #include <linux/array_size.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "series.h"
@@ -18,6 +19,7 @@ static const struct tdx_series known[] = {
 		.version_padded = true,
 		.header_version = 0x200,
 		.sigstruct_pages_max = 1,
+		.reads_handoff = true,
 		.errors = TDX_ERRORS_INVALID,
 	},
 	{
@@ -27,6 +29,7 @@ static const struct tdx_series known[] = {
 		.version_padded = true,
 		.header_version = 0x200,
 		.sigstruct_pages_max = 1,
+		.reads_handoff = true,
 		.errors = TDX_ERRORS_BUSY,
 	},
 	{
@@ -37,6 +40,7 @@ static const struct tdx_series known[] = {
 		.header_version = 0x100,
 		.sigstruct_pages_max = 4,
 		.checks_host = true,
+		.avoids_compat = true,
 		.errors = TDX_ERRORS_ALL,
 	},
 	{
@@ -49,24 +53,35 @@ static const struct tdx_series known[] = {
 		.sigstruct_pages_max = 1,
 		.checks_host = true,
 		.cancellable = true,
+		.entropy_retry = true,
 		.errors = TDX_ERRORS_ALL,
 	},
 };
 
-/**
- * tdx_series_find() - find a kernel
- * @name: such as mainline, a newline may follow
- *
- * Return: the kernel, NULL if there is none of that name.
- */
-const struct tdx_series *tdx_series_find(const char *name)
+const struct tdx_series *tdx_series = &known[0];
+
+static int series_set(const char *val, const struct kernel_param *kp)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (sysfs_streq(known[i].name, name))
-			return &known[i];
+		if (sysfs_streq(known[i].name, val)) {
+			tdx_series = &known[i];
+			return 0;
+		}
 	}
-	return NULL;
+	return -EINVAL;
 }
+
+static int series_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", tdx_series->name);
+}
+
+static const struct kernel_param_ops series_ops = {
+	.set = series_set,
+	.get = series_get,
+};
+module_param_cb(layout, &series_ops, NULL, 0444);
+MODULE_PARM_DESC(layout, "the kernel: mainline (default), v9, v4 or v3");
 
 /**
  * tdx_series_error() - get what a kernel tells user space

@@ -25,6 +25,9 @@ enum tdx_errors {
  * @sigstruct_pages_max: most sigstruct pages that are taken
  * @checks_host:	 a full log of updates and offline CPUs are refused beforehand
  * @cancellable:	 cancel works until the transfer begins
+ * @entropy_retry:	 P-SEAMLDR calls are repeated when they lack entropy
+ * @reads_handoff:	 the handoff version is read right before the shutdown
+ * @avoids_compat:	 a module that can is asked not to shut down while a TD is being built
  * @errors:		 what user space is told
  */
 struct tdx_series {
@@ -38,10 +41,14 @@ struct tdx_series {
 	u32 sigstruct_pages_max;
 	bool checks_host;
 	bool cancellable;
+	bool entropy_retry;
+	bool reads_handoff;
+	bool avoids_compat;
 	enum tdx_errors errors;
 };
 
-const struct tdx_series *tdx_series_find(const char *name);
+extern const struct tdx_series *tdx_series;
+
 enum fw_upload_err tdx_series_error(const struct tdx_series *series, int ret);
 
 #endif

@@ -15,7 +15,6 @@
 
 #include "install.h"
 #include "record.h"
-#include "seamldr-sim.h"
 #include "upload.h"
 #include "version.h"
 
@@ -160,6 +159,7 @@ static void disappear_now(struct work_struct *work)
 	upload_unregister();
 	record_log("fault: the node is gone");
 }
+
 static DECLARE_WORK(disappear_work, disappear_now);
 
 static enum fw_upload_err enter(enum phase phase)
@@ -174,9 +174,9 @@ static enum fw_upload_err enter(enum phase phase)
 
 	record_log("fault: %s:%s", phase_names[phase], error_names[fault.error]);
 	if (tdx_version_is_set(&wrong_version))
-		sim_module_replace(&wrong_version);
+		tdx_set_version(&wrong_version);
 	if (lost)
-		sim_module_lose();
+		tdx_lose();
 	return fault.error;
 }
 
@@ -213,7 +213,7 @@ static enum fw_upload_err upload_write(struct fw_upload *fwl, const u8 *data, u3
 
 	ret = tdx_install(upload_series, data, size);
 	if (!ret && tdx_version_is_set(&wrong_version))
-		sim_module_replace(&wrong_version);
+		tdx_set_version(&wrong_version);
 	return tdx_series_error(upload_series, ret);
 }
 

@@ -6,9 +6,8 @@
 #include <linux/moduleparam.h>
 #include <linux/types.h>
 
-/* As the kernel prints versions since 7.2, and as the series before did */
+/* As the kernel prints versions; the arguments are a list, so without parentheses */
 #define TDX_VERSION_FMT		"%u.%u.%02u"
-#define TDX_VERSION_FMT_OLD	"%u.%u.%u"
 #define TDX_VERSION_ARGS(v)	(v)->major, (v)->minor, (v)->update
 
 struct tdx_version {

@@ -19,6 +19,7 @@ RECORDS = Path("/sys/kernel/debug/tdx_host")
 REMOTE = Path("/var/lib/tdx-test/remote")
 QUIRKS = Path("/var/lib/fwupd/quirks.d")
 DROP_INS = Path("/etc/systemd/system/fwupd.service.d")
+CPUINFO = Path("/run/cpuinfo")
 PAGE = 4096
 
 client = Client()
@@ -94,6 +95,18 @@ def unit_property(unit: str, name: str) -> str:
 def stop_daemon() -> None:
     """The next question to the daemon starts it again."""
     run("systemctl", "stop", "fwupd.service")
+
+
+def replace_cpuinfo(text: str) -> None:
+    """Shows the daemon CPUs that this machine has not."""
+    CPUINFO.write_text(text, encoding="utf-8")
+    stop_daemon()
+    run("mount", "--bind", str(CPUINFO), "/proc/cpuinfo")
+
+
+def restore_cpuinfo() -> None:
+    run("umount", "/proc/cpuinfo")
+    stop_daemon()
 
 
 def set_drop_ins(**texts: str) -> None:

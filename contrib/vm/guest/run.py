@@ -21,7 +21,7 @@ PORT = "/dev/virtio-ports/result"
 
 
 def main() -> None:
-    name, _, case = Path("/test/name").read_text(encoding="utf-8").partition(" ")
+    name, count, case = Path("/test/name").read_text(encoding="utf-8").split(" ", 2)
     if case:
         unittest.defaultTestLoader.testNamePatterns = [f"*{case}*"]
     STAGE.parent.mkdir(exist_ok=True)
@@ -31,7 +31,7 @@ def main() -> None:
     os.dup2(os.open(PORT, os.O_WRONLY), sys.stdout.fileno())
 
     module = importlib.import_module(f"test_{name}")
-    stages = getattr(module, "STAGES", [])
+    stages = getattr(module, "STAGES", [])[: int(count) or None]
     if stages:
         module = types.ModuleType(name)
         setattr(module, stages[stage].__name__, stages[stage])

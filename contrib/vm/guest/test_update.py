@@ -57,6 +57,8 @@ class UpdateTest(GuestCase):
     def test_unprivileged(self) -> None:
         """Polkit asks for an administrator, and there is nobody to answer."""
         self.wait_for_device("1.5.06")
+        guest.offer("made-1.5.16.bin")
+        self.wait_for_release("1.5.16")
         nobody = Client()
         nobody.prefix = ["runuser", "-u", "nobody", "--"]
         self.assertEqual(nobody.device()["Version"], "1.5.06")

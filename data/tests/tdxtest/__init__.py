@@ -11,5 +11,5 @@ mock_polkit     stands in for polkitd
 release_oracle  which releases a host may be offered, from Intel's map alone
 tap             runs unit tests and reports as meson wants it
 
-The guests of contrib/vm have a copy of fwupdmgr and tap, so these import nothing else of this.
+The guests of contrib/vm have a copy of fwupdmgr, rules and tap, so these import nothing else of this.
 """
