@@ -15,9 +15,7 @@
 #define VERSION "^[0-9]+\\.[0-9]+\\.[0-9]+$"
 
 #define OPTION(name, kind, field, text, value)                                                     \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##kind, &self->field, text, value                         \
-	}
+	{name, 0, 0, G_OPTION_ARG_##kind, &self->field, text, value}
 
 /* what is published */
 static void
