@@ -10,9 +10,7 @@
 #include "cabinet-options.h"
 
 #define OPTION(name, kind, field, value, text)                                                     \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##kind, &self->field, text, value                         \
-	}
+	{name, 0, 0, G_OPTION_ARG_##kind, &self->field, text, value}
 #define OPTION_FILE(name, field, text)	  OPTION(name, FILENAME, field, "FILE", text)
 #define OPTION_FILES(name, field, text)	  OPTION(name, FILENAME_ARRAY, field, "FILE", text)
 #define OPTION_FLAG(name, field, text)	  OPTION(name, NONE, field, NULL, text)

@@ -28,8 +28,8 @@ case ${1:-} in
     echo "$cache"
     ;;
 --prune)
-    [ $# -eq 2 ] || { sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2; }
+    [ $# -eq 2 ] || { echo "usage: contrib/ci/cache.sh [--prune DAYS]" >&2 && exit 2; }
     [ ! -d "$cache" ] || prune "$2"
     ;;
-*) sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2 ;;
+*) echo "usage: contrib/ci/cache.sh [--prune DAYS]" >&2 && exit 2 ;;
 esac

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 name='fwupd-plugin-tdx-module'
 
 if [ "${1:-}" != --inside ]; then
-    [ $# -eq 1 ] || { sed -n 's/^# \{0,1\}//;5,10p' "$0" >&2 && exit 2; }
+    [ $# -eq 1 ] || { echo "usage: contrib/ci/check-package.sh FLAVOUR|--inside" >&2 && exit 2; }
     # shellcheck disable=SC2046 # a list
     exec contrib/ci/chroot.sh --bind "$PWD:/mnt" "$1" build-essential debhelper libfuse3-dev lintian \
         -- /mnt/contrib/ci/check-package.sh --inside

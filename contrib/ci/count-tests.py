@@ -38,10 +38,12 @@ def count_program(build: str, program: Dict[str, Any], counts: Dict[str, int]) -
 
 
 def main() -> None:
+    """Counts the last run in each folder; meson names its log after the test setup."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for build in sys.argv[1:]:
         # not the JUnit file, which is no XML when a test prints a control character
-        log = (Path(build) / "meson-logs/testlog.json").read_text(errors="replace")
+        logs = (Path(build) / "meson-logs").glob("testlog*.json")
+        log = max(logs, key=lambda path: path.stat().st_mtime).read_text(errors="replace")
         for line in log.splitlines():
             count_program(build, json.loads(line), counts)
     print(", ".join(f"{value} {key}" for key, value in counts.items()))

@@ -7,7 +7,7 @@
 #
 # usage: contrib/ci/in-root.sh ROOT "OUTSIDE:INSIDE..." COMMAND...
 set -eu
-[ $# -ge 3 ] || { sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2; }
+[ $# -ge 3 ] || { echo "usage: contrib/ci/in-root.sh ROOT \"OUTSIDE:INSIDE...\" COMMAND..." >&2 && exit 2; }
 root=$1
 binds=$2
 shift 2

@@ -3,26 +3,39 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The linters: those of fwupd, from the newest source that Debian has, for the plugin's folder, and
-# the usual ones for all of it. As root, as it installs what is missing. Prints TAP.
+# the usual ones for all of it. All are those of Debian 13, whatever runs here. As root. Prints TAP.
 #
 # usage: contrib/ci/lint.sh BUILD_FOLDER
+#        contrib/ci/lint.sh --format        only formats all C code
 #
 # shellcheck disable=SC1091,SC2034,SC2317 # tap.sh has check(), which calls what looks unreachable
 set -eu
 cd "$(dirname "$0")/../.."
-[ $# -eq 1 ] || { sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2; }
-build=$(realpath "$1")
+if [ "${1:-}" != --inside ]; then
+    [ $# -eq 1 ] || { echo "usage: contrib/ci/lint.sh BUILD_FOLDER|--format" >&2 && exit 2; }
+    contrib/ci/install.sh git
+    fwupd=$(contrib/upstream/source.sh newest)
+    # that of a worktree is elsewhere
+    git=$(realpath "$(git rev-parse --git-common-dir)")
+    exec contrib/ci/chroot.sh --plain --bind "$PWD:/mnt" --bind "$git:$git" --bind "$fwupd:/media" \
+        2.0.20 binutils clang-format codespell file git groff ruby-mdl shellcheck -- \
+        /mnt/contrib/ci/lint.sh --inside "$1"
+fi
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+code=$(git ls-files '*.c' '*.h' ':!contrib/vm/driver')
+# shellcheck disable=SC2086 # a list
+[ "$2" != --format ] || exec clang-format -i $code
+build=$(realpath "$2")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 number=0
 failed=0
 . contrib/ci/tap.sh
-contrib/ci/install.sh binutils clang-format codespell file git groff ruby-mdl shellcheck
 
 # a tree of fwupd with the plugin, as far as the linters look
 prepare()
 {
-    cp -R "$(contrib/upstream/source.sh newest)" "$tmp/tree"
+    cp -R /media "$tmp/tree"
     rm -rf "$tmp/tree/plugins"
     mkdir "$tmp/tree/plugins"
     cp -r plugins/tdx-module "$tmp/tree/plugins"
@@ -38,7 +51,8 @@ upstream()
 clang_format()
 {
     cmp .clang-format "$tmp/tree/.clang-format"
-    git ls-files '*.c' '*.h' ':!contrib/vm/driver' | xargs clang-format --dry-run -Werror
+    # shellcheck disable=SC2086 # a list
+    clang-format --dry-run -Werror $code
 }
 
 # as upstream has it configured; the words in documents of ours are British
@@ -99,8 +113,7 @@ unused()
     ! grep '^Unused' "$tmp/unused"
 }
 
-check "the newest source of fwupd is there" prepare
-[ $failed -eq 0 ] || { plan && exit 1; }
+prepare
 for script in source headers quirks license potfiles; do
     check "fwupd's check-$script.py finds nothing in the plugin" upstream "$script"
 done

@@ -9,7 +9,7 @@
 #
 # The newest is the newest that can be had; standard error says which newer ones can not.
 set -eu
-[ $# -eq 1 ] || { sed -n 's/^# \{0,1\}//;8p' "$0" >&2 && exit 2; }
+[ $# -eq 1 ] || { echo "usage: contrib/upstream/source.sh VERSION|newest" >&2 && exit 2; }
 here=$(realpath "$(dirname "$0")")
 folder=$("$here/../ci/cache.sh")/upstream/source
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

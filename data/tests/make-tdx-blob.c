@@ -317,9 +317,7 @@ make_run(const MakeOptions *options, gchar **argv, GError **error)
 }
 
 #define OPTION(name, type, pointer, help, value)                                                   \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##type, pointer, help, value                              \
-	}
+	{name, 0, 0, G_OPTION_ARG_##type, pointer, help, value}
 
 static gboolean
 make_parse(MakeOptions *options, gint *argc, gchar ***argv, GError **error)

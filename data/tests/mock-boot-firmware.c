@@ -374,9 +374,7 @@ boot_set_seamldr(const BootOptions *options, MockSeamldr *seamldr, GError **erro
 }
 
 #define OPTION(name, type, pointer, help, value)                                                   \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##type, pointer, help, value                              \
-	}
+	{name, 0, 0, G_OPTION_ARG_##type, pointer, help, value}
 
 static gboolean
 boot_parse(BootOptions *options, gint *argc, gchar ***argv, GError **error)

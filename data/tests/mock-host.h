@@ -75,9 +75,7 @@ typedef struct {
 } MockNode;
 
 #define ATTR(_path, _mode, _needs, _show, _store)                                                  \
-	{                                                                                          \
-		.path = _path, .mode = _mode, .needs = _needs, .show = _show, .store = _store      \
-	}
+	{.path = _path, .mode = _mode, .needs = _needs, .show = _show, .store = _store}
 
 /**
  * MockHost:

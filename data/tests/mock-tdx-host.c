@@ -187,15 +187,10 @@ mock_options_set_version_map(MockOptions *self, MockHost *host, GError **error)
 }
 
 #define OPTION(name, type, pointer, value, help)                                                   \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##type, pointer, help, value                              \
-	}
+	{name, 0, 0, G_OPTION_ARG_##type, pointer, help, value}
 #define KEY(name, value, help) OPTION(name, CALLBACK, mock_options_add_key, value, help)
 #define FLAG(name, help)                                                                           \
-	{                                                                                          \
-		name, 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, mock_options_add_key, help,  \
-		    NULL                                                                           \
-	}
+	{name, 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, mock_options_add_key, help, NULL}
 
 static gboolean
 mock_options_parse(MockHost *host, gint *argc, gchar ***argv, GError **error)

@@ -10,14 +10,8 @@
 
 #include "mock-host.h"
 
-#define DIRECTORY(_path, _needs)                                                                   \
-	{                                                                                          \
-		.path = _path, .needs = _needs                                                     \
-	}
-#define LINK(_path, _target, _needs)                                                               \
-	{                                                                                          \
-		.path = _path, .target = _target, .needs = _needs                                  \
-	}
+#define DIRECTORY(_path, _needs)     {.path = _path, .needs = _needs}
+#define LINK(_path, _target, _needs) {.path = _path, .target = _target, .needs = _needs}
 
 /* other directories come with the first that is in them, and have its needs */
 static const MockNode tree_nodes[] = {

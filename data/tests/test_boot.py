@@ -16,7 +16,7 @@ from tdxtest import bootfiles, testbed
 from tdxtest.bootfiles import BLOB, MODULE, SIGSTRUCT, blob_of, mrseam_of, pair_of
 from tdxtest.fwupdmgr import FAILED, SUCCESS
 from tdxtest.images import BUILD, PAGE, PUBLISHER, QUIRK, make_image, real_images, run
-from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256
+from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256, start_mock, skip_reason
 
 OLD, NEW = "1.5.06", "1.5.16"
 SVNS = {"1.5.05": "0x0105", OLD: "0x0106", "1.5.07": "0x0106", "1.5.13": "0x010a", NEW: "0x010b"}
@@ -52,6 +52,9 @@ class BootCase(TestbedCase):
     """A host that has an EFI system partition."""
 
     def setUp(self) -> None:
+        if skip_reason() is not None:
+            self.skipTest(skip_reason())
+
         # a file system of its own, that can be full or read-only
         self.esp = Path(tempfile.mkdtemp(prefix="tdx-esp-"))
         self.addCleanup(self.esp.rmdir)
@@ -577,8 +580,10 @@ class PartitionsTest(BootCase):
         self.start(config=config)
         self.assertEqual(self.devices(), [])
         self.bed.stop_daemon()
-        self.udisks = self.bed.start_mock("mock_udisks.py", *partitions)
-        self.addCleanup(self.bed.stop_mock, self.udisks)
+        self.udisks = start_mock(self.bed.env, "mock_udisks.py", *partitions)
+        self.addCleanup(self.udisks.stdout.close)
+        self.addCleanup(self.udisks.wait, timeout=10)
+        self.addCleanup(self.udisks.terminate)
         self.bed.start_daemon()
         self.publish(self.new, NEW)
 

@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +22,8 @@ import unittest
 from errno import EACCES, EBUSY, EINVAL, EIO, ENODEV, ENOENT, ENXIO, EROFS
 from pathlib import Path
 from struct import pack, unpack
+
+from tdxtest import tap
 
 HERE = Path(__file__).resolve().parent
 MOCK = os.environ.get("MOCK_TDX_HOST", "mock-tdx-host")
@@ -68,6 +71,12 @@ def patch(image, offset, data):
     return image[:offset] + data + image[offset + len(data) :]
 
 
+@functools.lru_cache(maxsize=None)
+def skip_reason():
+    """Why nothing can be mounted here, or an empty text."""
+    return subprocess.check_output([HERE / "../../contrib/ci/needs.sh"], text=True).strip()
+
+
 def wrap(sigstruct, module, header=0x200):
     """Makes an image of such pages."""
     if header == 0x200:
@@ -89,6 +98,9 @@ class MockTest(unittest.TestCase):
 
     def start(self, *options):
         """Starts a mock host; the one before ends."""
+        reason = skip_reason()
+        if reason:
+            self.skipTest(reason)
         self.doCleanups()
         self.root = tempfile.mkdtemp(prefix="mock-tdx-host-")
         command = [MOCK, "--install-version=1.5.08", *self.trust, *options, self.root]
@@ -297,6 +309,7 @@ class TreeTest(MockTest):
 
     def test_guests(self):
         """The same with options and when they are set later."""
+        self.start()
         for lines, current, capacity, tdx in [
             ([], "tdx 0", "tdx 63", "Y"),
             (["tds=4"], "tdx 4", "tdx 63", "Y"),
@@ -934,4 +947,6 @@ class RealImageTest(MockTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    if len(sys.argv) > 1:
+        unittest.main(verbosity=2)
+    sys.exit(tap.run(sys.modules["__main__"]))

@@ -22,6 +22,7 @@ class TapResult(unittest.TestResult):
     def startTest(self, test) -> None:
         super().startTest(test)
         self.failed_here = False
+        self.skipped_here = ""
 
     def addSubTest(self, test, subtest, err) -> None:
         super().addSubTest(test, subtest, err)
@@ -34,8 +35,9 @@ class TapResult(unittest.TestResult):
         self.report(True, test)
 
     def addSkip(self, test, reason) -> None:
+        """Each part of a test may say so, but it is one test."""
         super().addSkip(test, reason)
-        self.report(True, test, f" # SKIP {reason}")
+        self.skipped_here = f" # SKIP {reason}"
 
     def addFailure(self, test, err) -> None:
         super().addFailure(test, err)
@@ -50,6 +52,8 @@ class TapResult(unittest.TestResult):
     def stopTest(self, test) -> None:
         if self.failed_here:
             self.report(False, test)
+        elif self.skipped_here:
+            self.report(True, test, self.skipped_here)
         super().stopTest(test)
 
 

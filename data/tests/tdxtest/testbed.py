@@ -7,6 +7,8 @@ Everything lives in a temporary folder and in a mount namespace of its own, so n
 behind on the machine, whatever happens.
 """
 
+import atexit
+import functools
 import hashlib
 import os
 import shutil
@@ -69,12 +71,12 @@ MetadataURI=file://{path}
 NO_WRITES = {"loading": 0, "data": 0, "uploads": 0}
 
 
+@functools.lru_cache(maxsize=None)
 def skip_reason() -> Optional[str]:
     """Why a testbed cannot be made here."""
-    if os.geteuid() != 0:
-        return "not root"
-    if not Path("/dev/fuse").exists():
-        return "no /dev/fuse"
+    reason = run(SOURCE / "contrib/ci/needs.sh").strip()
+    if reason:
+        return reason
     for program in ["unshare", "dbus-daemon", "umockdev-wrapper", "fwupdmgr", "fwupdtool", "gcab"]:
         if shutil.which(program) is None:
             return f"no {program}"
@@ -93,6 +95,36 @@ def start(*command, **kwargs) -> subprocess.Popen:
     """Starts a program that ends with this one, however this one ends."""
     args = ["setpriv", "--pdeathsig", "TERM", *[str(arg) for arg in command]]
     return subprocess.Popen(args, **{"env": clean_env(), **kwargs})
+
+
+def start_mock(env: dict, name: str, *args: object) -> subprocess.Popen:
+    """Starts a service on the bus of that environment."""
+    program = [sys.executable, "-B", SOURCE / "data/tests/tdxtest" / name, *args]
+    mock = start(*program, env=env, stdout=subprocess.PIPE, text=True)
+    if mock.stdout.readline().strip() != "ready":
+        raise RuntimeError(f"{name} did not start")
+    return mock
+
+
+# kept from being collected, which would warn
+SERVANTS: List[subprocess.Popen] = []
+
+
+@functools.lru_cache(maxsize=None)
+def start_bus() -> Path:
+    """One for all daemons of this program, which ends with it; gives its socket."""
+    folder = Path(tempfile.mkdtemp(prefix="tdx-bus-"))
+    atexit.register(shutil.rmtree, folder)
+    path = folder / "bus"
+    config = folder / "bus.conf"
+    config.write_text(BUS_CONFIG.format(path=path), encoding="utf-8")
+    # says its address when it can be reached
+    args = ["--nofork", f"--config-file={config}", "--print-address"]
+    bus = start("dbus-daemon", *args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    bus.stdout.readline()
+    env = {**clean_env(), "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={path}"}
+    SERVANTS.extend([bus, start_mock(env, "mock_polkit.py")])
+    return path
 
 
 class MockHost:
@@ -163,7 +195,6 @@ class Testbed(Client):
         self.mounts = self._mount_mock()
         self.trust(signer_of())
         self._write_config(config, only_trusted)
-        self._start_bus()
         self.start_daemon()
 
     def _mount_mock(self) -> List[str]:
@@ -190,30 +221,6 @@ class Testbed(Client):
             REMOTE_CONFIG.format(path=path), encoding="utf-8"
         )
 
-    def _start_bus(self) -> None:
-        path = self.tmp / "run/bus"
-        config = self.tmp / "bus.conf"
-        config.write_text(BUS_CONFIG.format(path=path), encoding="utf-8")
-        self.bus = start(
-            "dbus-daemon", "--nofork", f"--config-file={config}", stderr=subprocess.DEVNULL
-        )
-        self.wait_for(path.exists, "the bus")
-        self.polkit = self.start_mock("mock_polkit.py")
-
-    def start_mock(self, name: str, *args: object) -> subprocess.Popen:
-        """A service on the bus of this testbed."""
-        program = [sys.executable, "-B", SOURCE / "data/tests/tdxtest" / name, *args]
-        mock = start(*program, env=self.env, stdout=subprocess.PIPE, text=True)
-        if mock.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"{name} did not start")
-        return mock
-
-    @staticmethod
-    def stop_mock(mock: subprocess.Popen) -> None:
-        mock.terminate()
-        mock.wait(timeout=10)
-        mock.stdout.close()
-
     def wait_for(self, ready, what: str, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while not ready():
@@ -225,7 +232,7 @@ class Testbed(Client):
     def env(self) -> dict:
         return {
             **clean_env(),
-            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.tmp}/run/bus",
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={start_bus()}",
             "FWUPD_DATADIR_QUIRKS": str(SOURCE / "plugins/tdx-module"),
             "FWUPD_LIBDIR_PKG": str(BUILD / "plugins/tdx-module"),
             "FWUPD_LOCALSTATEDIR": f"{self.tmp}/var",
@@ -325,9 +332,6 @@ class Testbed(Client):
             self._clean_up()
 
     def _clean_up(self) -> None:
-        self.stop_mock(self.polkit)
-        self.bus.terminate()
-        self.bus.wait(timeout=10)
         for target in self.mounts:
             run("umount", "--lazy", target)
         self.mock.stop()

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Copyright 2026 The fwupd-plugin-tdx-module authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Prints why there can be no mock host here, in one sentence with what to do, or nothing. Changes and
+# installs nothing.
+set -eu
+if [ "$(id -u)" -ne 0 ]; then
+    echo 'not root: the mock host is mounted, so run this as root'
+elif ! [ -c /dev/fuse ]; then
+    echo 'no /dev/fuse: load the module fuse, give a container --device /dev/fuse, or mount /dev in a chroot'
+elif ! : 2>/dev/null </dev/fuse; then
+    echo 'no access to /dev/fuse: give the container --device /dev/fuse'
+elif ! unshare --mount mount -t tmpfs none /mnt 2>/dev/null; then
+    echo 'no mounts in a namespace of its own: give the container --cap-add SYS_ADMIN --security-opt apparmor=unconfined'
+fi
