@@ -153,6 +153,8 @@ reapply_host_new(gint timeout, gint wait, GError **error)
 	g_autoptr(GError) error_local = NULL;
 	g_autoptr(ReapplyHost) self = g_new0(ReapplyHost, 1);
 
+	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
+	(void)fwupd_error_quark();
 	self->client = fwupd_client_new();
 	self->cancellable = g_cancellable_new();
 	g_object_set_data(G_OBJECT(self->cancellable), "timeout", GUINT_TO_POINTER(timeout));

@@ -45,6 +45,8 @@ status_fwupd_helper_init(StatusFwupdHelper *helper, guint timeout)
 {
 	g_autoptr(GMainContext) main_ctx = g_main_context_new();
 
+	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
+	(void)fwupd_error_quark();
 	helper->client = fwupd_client_new();
 	helper->cancellable = g_cancellable_new();
 	helper->source = g_timeout_source_new_seconds(timeout);
