@@ -91,7 +91,7 @@ contrib/setup.sh build --werror
 if [ $# -eq 1 ]; then
     everything
 else
-    meson test -C build --setup quick --print-errorlogs || status=1
+    meson test -C build --no-rebuild --setup quick --print-errorlogs || status=1
     /usr/bin/python3 -B contrib/ci/count-tests.py build
 fi
 exit $status

@@ -107,7 +107,7 @@ class GuestsTest(TestbedCase):
             with self.subTest(value=value):
                 bed = self.bed("--tds=1", require=value)
                 self.assert_refused(bed, "TDs running: 1, and")
-        self.assertIn("RequireNoGuests is taken as true", bed.daemon_log())
+                self.assertIn("RequireNoGuests is taken as true", bed.daemon_log())
 
     def test_modify_config(self) -> None:
         """What means nothing is refused here."""
