@@ -74,9 +74,7 @@ static gboolean
 status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **error)
 {
 #define OPTION(name, type, pointer, help, value)                                                   \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value                       \
-	}
+	{name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value}
 	const GOptionEntry entries[] = {
 	    OPTION("short", NONE, verdict, "Print the verdict alone", NULL),
 	    OPTION("json", NONE, json, "Print JSON", NULL),
