@@ -56,7 +56,7 @@ everything()
     sanitizers
     for engine in '' --afl; do
         # shellcheck disable=SC2086 # empty or an option
-        contrib/fuzz/run.sh $engine "${TDX_FUZZ_SECONDS:-60}" || status=1
+        contrib/fuzz/run.sh $engine "${TDX_FUZZ_SECONDS:-20}" || status=1
     done
     for flavour in 2.0.20 2.1.7; do
         contrib/ci/check-package.sh $flavour || status=1
