@@ -116,6 +116,17 @@ tdx_released_find_by_mrseam(const gchar *mrseam)
 	return NULL;
 }
 
+/* the first one of its series with this SVN or a higher one */
+const TdxReleased *
+tdx_released_find_by_svn(guint16 svn)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(tdx_released); i++) {
+		if (tdx_released[i].svn >> 8 == svn >> 8 && tdx_released[i].svn >= svn)
+			return &tdx_released[i];
+	}
+	return NULL;
+}
+
 /* the SVN never falls within a series; two releases in a row may have the same */
 static gboolean
 tdx_released_check_svn(const gchar *version, guint16 svn, GError **error)

@@ -19,6 +19,8 @@ const TdxReleased *
 tdx_released_find_by_version(const gchar *version) G_GNUC_NON_NULL(1);
 const TdxReleased *
 tdx_released_find_by_mrseam(const gchar *mrseam) G_GNUC_NON_NULL(1);
+const TdxReleased *
+tdx_released_find_by_svn(guint16 svn);
 gboolean
 tdx_released_check(const gchar *version, guint16 svn, const gchar *mrseam, GError **error)
     G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 3);

@@ -432,7 +432,7 @@ static gboolean (*const fu_tdx_host_funcs[])(FuTdxHost *, FuUdevDevice *, GError
     [FU_TDX_HOST_FACT_CPUS_ONLINE] = fu_tdx_host_read_cpus_online,
 };
 
-static void
+void
 fu_tdx_host_read(FuTdxHost *self, FuUdevDevice *device, FuTdxHostFact fact)
 {
 	g_autoptr(GError) error_local = NULL;
@@ -453,14 +453,19 @@ fu_tdx_host_new(FuUdevDevice *device)
 }
 
 /* also of a kernel without the device */
-FuTdxHost *
-fu_tdx_host_new_from_context(FuContext *ctx)
+FuUdevDevice *
+fu_tdx_host_device_new(FuContext *ctx)
 {
 	const gchar *dirname = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, NULL);
 	g_autofree gchar *sysfs_path =
 	    g_build_filename(dirname != NULL ? dirname : "/sys", "devices/faux/tdx_host", NULL);
-	g_autoptr(FuUdevDevice) device =
-	    g_object_new(FU_TYPE_UDEV_DEVICE, "context", ctx, "backend-id", sysfs_path, NULL);
+	return g_object_new(FU_TYPE_UDEV_DEVICE, "context", ctx, "backend-id", sysfs_path, NULL);
+}
+
+FuTdxHost *
+fu_tdx_host_new_from_context(FuContext *ctx)
+{
+	g_autoptr(FuUdevDevice) device = fu_tdx_host_device_new(ctx);
 	return fu_tdx_host_new(device);
 }
 
