@@ -4,6 +4,7 @@
 """Rollouts with the real Ansible over mock hosts; what was touched is what the mocks have seen."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Dict, List
+from typing import Callable, Dict, List
 
 from tdxtest import fleet, mirror
 from tdxtest.images import SOURCE, clean_env
@@ -37,6 +38,18 @@ control_path_dir = {folder}/cp
 ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=/dev/null
 """
 WRONG_MRSEAM = "ab" * 48
+# of the firmware upload: before the TDX module is shut down, and after that
+HARMLESS = {"fault": "preparing:hw-error"}
+FATAL = {"fault_loses": "1", "fault": "transferring:firmware-invalid"}
+NOTE = """- name: Note who it is
+  ansible.builtin.lineinfile:
+    path: {path}
+    line: "{word} {{{{ inventory_hostname }}}}"
+    create: true
+    mode: "0644"
+  delegate_to: localhost
+  changed_when: false
+"""
 
 
 class Rollout:
@@ -110,7 +123,7 @@ class FleetCase(unittest.TestCase):
 
     def tearDown(self) -> None:
         for host in self.hosts.values():
-            host.disconnect()
+            host.stop()
 
     def add(self, *names: str, options: List[str] = (), version: str = "1.5.16", **kwargs) -> None:
         """Starts hosts that shall get this version; OLD_15 or OLD_20 is what they are."""
@@ -133,6 +146,7 @@ class FleetCase(unittest.TestCase):
 
     def start(self, playbook: str, *args: str, **values) -> subprocess.Popen:
         self.fleet.wait()
+        self.fleet.wake(host for host in self.hosts.values() if not host.gone)
         self.write_inventory()
         command = ["ansible-playbook", "-i", "hosts", f"fwupd.tdx.{playbook}", *args]
         for key, value in values.items():
@@ -171,22 +185,208 @@ class FleetCase(unittest.TestCase):
         return [host.version() for host in self.hosts.values()]
 
 
+class NothingTest(FleetCase):
+    """What stops a rollout before the first host is touched."""
+
+    def test_start(self) -> None:
+        """Each of these has a reason, and no mock has seen a write."""
+        self.add("n1", "n2")
+        self.add("n3", options=["--remaining=0"])
+        refused = {
+            "tdx_module_mrseam": WRONG_MRSEAM,
+            "tdx_module_confirm": "false",
+            "tdx_module_blocked_max": 0,
+            "tdx_module_version": "",
+            "tdx_module_tcb_status": "UpToDate",
+        }
+        expected = {
+            "tdx_module_mrseam": f"expected {WRONG_MRSEAM}",
+            "tdx_module_confirm": "tdx_module_confirm=true",
+            "tdx_module_blocked_max": "n3: blocked: The P-SEAMLDR has 0 updates left",
+            "tdx_module_version": "Set tdx_module_version",
+            "tdx_module_tcb_status": "this host has no TCB info",
+        }
+        for key, value in refused.items():
+            with self.subTest(key):
+                done = self.rollout(**{key: value})
+                self.assertNotEqual(done.returncode, 0, done.out)
+                self.assertIn("Nothing was started", done.out)
+                self.assertIn(expected[key], done.out)
+                self.assertEqual(self.touched(), [])
+        with self.subTest("check mode"):
+            done = self.rollout("--check", "--diff", tdx_module_confirm="false")
+            self.assertEqual(done.returncode, 0, done.out)
+            self.assertEqual(done.out.count("1.5.06 -> 1.5.16"), 2, done.out)
+            self.assertEqual(done.changed(), {"n1": 1, "n2": 1, "n3": 0})
+            self.assertEqual(self.touched(), [])
+        with self.subTest("blocked within the limit"):
+            done = self.rollout(tdx_module_blocked_max=1)
+            self.assertEqual(done.returncode, 0, done.out)
+            self.assertEqual(self.touched(), ["n1", "n2"])
+            row = done.report()["n3"]
+            self.assertEqual((row["state"], row["action"]), ("blocked", "skip"))
+            self.assertIn("0 updates left", row["reason"])
+            self.assertEqual(row["reset_needed"], "remaining_updates")
+
+    def test_states(self) -> None:
+        """A fleet with every state, each as tdx-module-status says; a rollout stops there."""
+        count = 20
+        self.add("lost", options=["--lost"])
+        self.add("no-tdx", options=["--absent"])
+        self.add("no-plugin", disabled="tdx_module")
+        self.add("blocked", options=["--erratum", "--no-upload"])
+        self.add("blocked2", options=["--online=0-2"])
+        self.add("no-release", version="2.0.08", options=["--cpu=0xA06F0"])
+        self.add("current", options=["--running=1.5.16"])
+        self.add("newer", options=["--running=1.5.20"])
+        self.add("unknown", "unreachable")
+        self.hosts["unknown"].mock.set(attr_errno="version:EIO")
+        available = [f"available{i}" for i in range(count - len(self.hosts))]
+        self.add(*available)
+        self.fleet.wait()
+        self.hosts["unreachable"].disconnect()
+        seen = self.run_playbook("status")
+        self.assertEqual(seen.returncode, 0, seen.out)
+        expected = {name: re.sub("[0-9]", "", name).replace("-", "_") for name in self.hosts}
+        self.assertEqual(seen.states(), expected)
+        done = self.rollout()
+        self.assertNotEqual(done.returncode, 0, done.out)
+        for name in ["lost", "no-plugin", "unknown", "unreachable"]:
+            self.assertIn(f"{name}: {expected[name]}: ", done.out)
+        self.assertEqual(self.touched(), [])
+
+
 class RolloutTest(FleetCase):
     """What an operator is promised in docs/fleet.md."""
 
+    def hooks(self) -> Dict[str, str]:
+        """Hooks that note who comes when."""
+        for word in ["before", "after"]:
+            text = NOTE.format(path=self.here / "notes", word=word)
+            (self.here / f"{word}.yml").write_text(text, encoding="utf-8")
+        return {"tdx_module_hook_before": "before.yml", "tdx_module_hook_after": "after.yml"}
+
+    def notes(self) -> List[str]:
+        return (self.here / "notes").read_text(encoding="utf-8").splitlines()
+
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 120
+        while not ready():
+            if time.monotonic() > deadline:
+                raise AssertionError("nothing has happened for two minutes")
+            time.sleep(0.05)
+
     def test_all_well(self) -> None:
-        """All hosts are updated once, and a second run changes nothing."""
-        self.add("w1", "w2", "w3", "w4")
-        first = self.rollout()
+        """Two kinds of CPU get their releases, a canary of each first; a second run does nothing."""
+        self.add("w1", "w2")
+        self.add("w3", "w4", version="2.0.08")
+        self.add("w5", kernel="setarch --uname-2.6")
+        first = self.rollout(**self.hooks())
         self.assertEqual(first.returncode, 0, first.out)
-        self.assertEqual(self.versions(), ["1.5.16"] * 4)
+        self.assertEqual(self.versions(), ["1.5.16", "1.5.16", "2.0.08", "2.0.08", "1.5.16"])
         self.assertEqual(set(self.uploads().values()), {1})
         self.assertEqual(set(first.states().values()), {"current"})
-        rows = first.report().values()
-        self.assertEqual({(row["from"], row["to"]) for row in rows}, {("1.5.06", "1.5.16")})
-        second = self.rollout()
+        rows = first.report()
+        self.assertEqual((rows["w1"]["from"], rows["w1"]["to"]), ("1.5.06", "1.5.16"))
+        self.assertEqual((rows["w4"]["from"], rows["w4"]["to"]), ("2.0.04", "2.0.08"))
+        notes = self.notes()
+        # one after the other, then a batch of two
+        canaries = [[f"before {name}", f"after {name}"] for name in ["w1", "w3", "w5"]]
+        self.assertEqual(sorted(notes[i : i + 2] for i in [0, 2, 4]), canaries)
+        self.assertEqual(sorted(notes[6:8]), ["before w2", "before w4"])
+        second = self.rollout(**self.hooks())
         self.assertEqual(second.returncode, 0, second.out)
         self.assertEqual(set(second.changed().values()), {0}, second.out)
+        self.assertEqual(set(self.uploads().values()), {1})
+        self.assertEqual(self.notes(), notes)
+
+    def test_canary_fails(self) -> None:
+        """Nobody else is touched; that host is tried again only when the operator says so."""
+        self.add("f1", "f2")
+        self.hosts["f1"].mock.set(**HARMLESS)
+        done = self.rollout(**self.hooks())
+        self.assertNotEqual(done.returncode, 0, done.out)
+        self.assertEqual(self.touched(), ["f1"])
+        self.assertEqual(done.states(), {"f1": "failed", "f2": "available"})
+        self.assertIn("hw-error", done.report()["f1"]["reason"])
+        # its guests are well
+        self.assertEqual(self.notes(), ["before f1", "after f1"])
+        uploads = self.uploads()
+        again = self.rollout()
+        self.assertNotEqual(again.returncode, 0, again.out)
+        self.assertIn("Nothing was started", again.out)
+        self.assertEqual(self.uploads(), uploads)
+        last = self.rollout(tdx_module_retry_failed="true")
+        self.assertEqual(last.returncode, 0, last.out)
+        self.assertEqual(self.versions(), ["1.5.16"] * 2)
+
+    def test_canary_is_lost(self) -> None:
+        """Everything stops, the logs are kept, and the host is not given back."""
+        self.add("x1", "x2")
+        self.hosts["x1"].mock.set(**FATAL)
+        done = self.rollout(**self.hooks())
+        self.assertNotEqual(done.returncode, 0, done.out)
+        self.assertIn("nothing is reset", done.out)
+        self.assertEqual(self.touched(), ["x1"])
+        self.assertEqual(done.states(), {"x1": "lost", "x2": "available"})
+        self.assertEqual(done.report()["x1"]["reset_needed"], "module_lost")
+        self.assertEqual(self.notes(), ["before x1"])
+        logs = self.here / "tdx-module-logs/x1"
+        names = ["devices.json", "fwupd.log", "history.json", "kernel.log", "status.json"]
+        self.assertEqual(sorted(path.name for path in logs.iterdir()), names)
+        self.assertEqual(json.loads((logs / "status.json").read_bytes())["state"], "lost")
+        self.assertTrue(json.loads((logs / "history.json").read_bytes())["Devices"])
+
+    def test_later_host_is_lost(self) -> None:
+        """The batch is what it costs at most, and the next one does not begin."""
+        self.add("y1", "y2", "y3", "y4", "y5")
+        self.hosts["y2"].mock.set(**FATAL)
+        done = self.rollout(tdx_module_batches="[2]", **self.hooks())
+        self.assertNotEqual(done.returncode, 0, done.out)
+        self.assertEqual(self.touched(), ["y1", "y2", "y3"])
+        self.assertEqual(self.versions()[2:], ["1.5.16", "1.5.06", "1.5.06"])
+        states = ["current", "lost", "current", "available", "available"]
+        self.assertEqual(list(done.states().values()), states)
+        self.assertNotIn("after y2", self.notes())
+        self.assertIn("after y3", self.notes())
+
+    def test_unreachable(self) -> None:
+        """A host that vanishes between batches stops the rollout, as Ansible alone would not."""
+        self.add("u1", "u2", "u3", "u4")
+        process = self.start("rollout", tdx_module_confirm="true", tdx_module_batches="[1]")
+        self.wait_for(lambda: self.hosts["u1"].uploads() == 1)
+        self.hosts["u3"].disconnect()
+        done = Rollout(self.here, process)
+        self.assertNotEqual(done.returncode, 0, done.out)
+        self.assertEqual(self.touched(), ["u1", "u2"])
+        states = {"u1": "current", "u2": "current", "u3": "unreachable", "u4": "available"}
+        self.assertEqual(done.states(), states)
+
+    def test_soak(self) -> None:
+        """What happens while a batch soaks stops the rollout too."""
+        self.add("s1", "s2")
+        process = self.start("rollout", tdx_module_confirm="true", tdx_module_soak=5)
+        report = self.here / "tdx-module-report.csv"
+        self.wait_for(lambda: report.exists() and "current" in report.read_text(encoding="utf-8"))
+        self.hosts["s1"].mock.set(lost="1")
+        done = Rollout(self.here, process)
+        self.assertNotEqual(done.returncode, 0, done.out)
+        self.assertEqual(done.states(), {"s1": "lost", "s2": "available"})
+        self.assertEqual(self.touched(), ["s1"])
+        self.assertTrue((self.here / "tdx-module-logs/s1/status.json").exists())
+
+    def test_killed(self) -> None:
+        """Started again, a rollout goes on where it was; no host is updated twice."""
+        self.add("k1", "k2", "k3", "k4")
+        process = self.start("rollout", tdx_module_confirm="true", tdx_module_batches="[1]")
+        self.wait_for(lambda: self.hosts["k2"].uploads() == 1)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        self.assertEqual(self.touched(), ["k1", "k2"])
+        self.wait_for(lambda: self.hosts["k2"].version() == "1.5.16")
+        done = self.rollout()
+        self.assertEqual(done.returncode, 0, done.out)
+        self.assertEqual(self.versions(), ["1.5.16"] * 4)
         self.assertEqual(set(self.uploads().values()), {1})
 
 

@@ -7,6 +7,7 @@ All of them live in the mount, network and PID namespaces of the test, over a co
 that has the product installed; nothing is left behind, whatever happens.
 """
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, Iterable, List, Optional
 
 from tdxtest import tap
 from tdxtest.images import BUILD, QUIRK, clean_env, run, signer_of, write_quirk
@@ -38,6 +39,7 @@ cp "$3"/remotes.d/* /etc/fwupd/remotes.d/
 cp "$3/test.quirk" /var/lib/fwupd/quirks.d/
 cp "$3/fwupd.conf" /etc/fwupd/fwupd.conf
 chmod 640 /etc/fwupd/fwupd.conf
+[ -z "$5" ] || sed -i "s/^DisabledPlugins=/&$5;/" /etc/fwupd/fwupd.conf
 mount --bind "$2/mock/sys" /sys
 mount --bind "$2/mock/proc/cpuinfo" /proc/cpuinfo
 dbus-daemon --system --nofork --nosyslog &
@@ -97,9 +99,12 @@ def main(*programs: str) -> None:
 class Host:
     """A mock host that can be reached with ssh."""
 
-    def __init__(self, folder: Path, name: str, address: str, *options: str, kernel: str) -> None:
+    def __init__(
+        self, folder: Path, name: str, address: str, *options: str, kernel: str, disabled: str
+    ) -> None:
         self.name = name
         self.address = address
+        self.gone = False
         self.folder = folder / "hosts" / name
         self.folder.mkdir()
         self.mock = MockHost(self.folder / "mock", "--signer=" + signer_of(), *options)
@@ -107,7 +112,7 @@ class Host:
         # another name for the kernel is all that can be had without another kernel
         command = [*kernel.split(), *command, "--propagation", "private", "sh", "-c", HOST, "sh"]
         with (self.folder / "log").open("w", encoding="utf-8") as log:
-            args = [*command, name, self.folder, folder, address]
+            args = [*command, name, self.folder, folder, address, disabled]
             self.process = start(*args, stdout=log, stderr=log)
 
     def is_ready(self) -> bool:
@@ -133,8 +138,14 @@ class Host:
 
     def disconnect(self) -> None:
         """As if somebody had pulled the cable, and the plug."""
+        self.gone = True
         self.process.kill()
         self.process.wait()
+
+    def stop(self) -> None:
+        self.disconnect()
+        if self.mock.process.poll() is None:
+            self.mock.stop()
 
 
 class Fleet:
@@ -170,34 +181,44 @@ class Fleet:
             (self.folder / name).write_text(text, encoding="utf-8")
         write_quirk(self.folder / "test.quirk", signer_of())
 
-    def add(self, name: str, *options: str, kernel: str = "") -> Host:
-        """Starts a host with these options of the mock; `kernel` is a program that runs it."""
+    def add(self, name: str, *options: str, kernel: str = "", disabled: str = "") -> Host:
+        """Starts a host with these options of the mock; `kernel` is a program that runs it, and
+        `disabled` a plugin that fwupd does not load."""
         number = len(self.hosts) + 1
         address = f"127.0.{1 + number // 250}.{1 + number % 250}"
-        host = Host(self.folder, name, address, *options, kernel=kernel)
+        host = Host(self.folder, name, address, *options, kernel=kernel, disabled=disabled)
         self.hosts[name] = host
         return host
 
     def wait(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
-        while not all(host.is_ready() for host in self.hosts.values()):
+        while not all(host.is_ready() for host in self.hosts.values() if not host.gone):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not all hosts were up within {seconds} s")
             time.sleep(0.05)
+
+    def wake(self, hosts: Iterable[Host]) -> None:
+        """Lets D-Bus start the daemons, not all at once: it gives up after 25 s."""
+        with concurrent.futures.ThreadPoolExecutor(max_workers=3) as pool:
+            list(pool.map(self._wake, [host.name for host in hosts]))
+
+    def _wake(self, name: str) -> None:
+        for _ in range(5):
+            if self.ssh(name, "fwupdmgr", "get-plugins", "--json").returncode == 0:
+                return
+        raise RuntimeError(f"fwupd does not answer on {name}: {self.hosts[name].log()}")
 
     def ssh(self, name: str, *command: str) -> subprocess.CompletedProcess:
         args = ["ssh", "-F", "none", "-i", self.key, "-o", "StrictHostKeyChecking=no"]
         args += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
         args += [f"root@{self.hosts[name].address}", *command]
         return subprocess.run(
-            args, env=clean_env(), stdout=subprocess.PIPE, text=True, timeout=60, check=False
+            args, env=clean_env(), stdout=subprocess.PIPE, text=True, timeout=120, check=False
         )
 
     def stop(self) -> None:
         for host in self.hosts.values():
-            host.process.kill()
-            host.process.wait()
-            host.mock.stop()
+            host.stop()
         run("umount", "--lazy", "/usr")
         run("umount", "--lazy", self.folder)
         shutil.rmtree(self.folder)
