@@ -39,6 +39,7 @@ void
 tdx_tcb_info_free(TdxTcbInfo *self)
 {
 	g_free(self->date);
+	g_free(self->fmspc);
 	g_ptr_array_unref(self->levels);
 	g_free(self);
 }
@@ -318,6 +319,7 @@ tdx_tcb_info_parse(TdxTcbInfo *self, const gchar *text, gboolean allow_expired, 
 		return tdx_tcb_info_refuse(error,
 					   "expected the id TDX, version 3, "
 					   "tcbEvaluationDataNumber and tdxModuleIdentities");
+	self->fmspc = g_strdup(json_object_get_string_member_with_default(obj, "fmspc", ""));
 	for (guint i = 0; i < json_array_get_length(identities); i++) {
 		JsonObject *identity = json_array_get_object_element(identities, i);
 		if (!tdx_tcb_info_add_identity(self, identity, error))

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
 	guint64 set;	   /* tcbEvaluationDataNumber */
 	gchar *date;	   /* when it was issued, e.g. `2026-08-13` */
+	gchar *fmspc;	   /* of which platform, e.g. `B0C06F000000`; has CPUID.1.EAX in it */
 	gboolean stale;	   /* after its nextUpdate */
 	GPtrArray *levels; /* (element-type TdxTcbLevel): those of a series from the highest on */
 } TdxTcbInfo;

@@ -48,6 +48,7 @@ static const gsize status_facts_strings[] = {
     G_STRUCT_OFFSET(StatusFacts, config),
     G_STRUCT_OFFSET(StatusFacts, hibernation),
     G_STRUCT_OFFSET(StatusFacts, cmdline),
+    G_STRUCT_OFFSET(StatusFacts, kernel),
     G_STRUCT_OFFSET(StatusFacts, hung),
 };
 
@@ -112,6 +113,7 @@ status_facts_read_kernel(StatusFacts *self, FuContext *ctx)
 	g_autofree gchar *text = NULL;
 
 	uname(&uts);
+	self->kernel = g_strdup(uts.release);
 	filename = g_strdup_printf("/boot/config-%s", uts.release);
 	if (g_file_get_contents(filename, &text, NULL, NULL)) {
 		self->config = status_facts_get_line(text, "CONFIG_INTEL_TDX_HOST=");

@@ -250,26 +250,3 @@ status_fwupd_new(guint timeout)
 		status_fwupd_set_error(self, &helper, error, timeout);
 	return self;
 }
-
-/**
- * status_fwupd_has_tdx:
- * @self: a #StatusFwupd
- * @remote: one of its remotes
- *
- * Returns: if it has TDX modules for this host
- **/
-StatusTri
-status_fwupd_has_tdx(const StatusFwupd *self, FwupdRemote *remote)
-{
-	const GPtrArray *arrays[] = {self->releases, self->boot_releases};
-
-	for (guint i = 0; i < G_N_ELEMENTS(arrays); i++) {
-		for (guint j = 0; j < arrays[i]->len; j++) {
-			FwupdRelease *release = g_ptr_array_index(arrays[i], j);
-			if (g_strcmp0(fwupd_release_get_remote_id(release),
-				      fwupd_remote_get_id(remote)) == 0)
-				return STATUS_TRI_TRUE;
-		}
-	}
-	return self->device == NULL && self->boot == NULL ? STATUS_TRI_UNKNOWN : STATUS_TRI_FALSE;
-}

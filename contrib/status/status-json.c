@@ -195,7 +195,7 @@ status_json_add_remotes(JsonBuilder *builder, const StatusReport *report)
 			status_json_add_int(builder, "age", age);
 		else
 			status_json_add_null(builder, "age");
-		status_json_add_tri(builder, "tdx", status_fwupd_has_tdx(report->fwupd, remote));
+		status_json_add_tri(builder, "tdx", status_report_has_tdx(report, remote));
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -221,13 +221,13 @@ status_json_add_fwupd(JsonBuilder *builder, const StatusReport *report)
 static void
 status_json_add_refused(JsonBuilder *builder, const StatusReport *report)
 {
-	if (report->refused == NULL) {
+	if (!report->is_refused) {
 		status_json_add_null(builder, "refused");
 		return;
 	}
 	status_json_begin(builder, "refused");
-	status_json_add_string(builder, "version", report->refused);
-	status_json_add_string(builder, "reason", report->refused_reason);
+	status_json_add_string(builder, "version", report->metadata->newest);
+	status_json_add_string(builder, "reason", report->metadata->reason);
 	json_builder_end_object(builder);
 }
 
@@ -329,12 +329,10 @@ status_json_add_tcbs(JsonBuilder *builder, const StatusReport *report)
 static void
 status_json_add_ladder(JsonBuilder *builder, const StatusReport *report)
 {
-	g_autoptr(GPtrArray) rungs = status_ladder_build(report);
-
 	json_builder_set_member_name(builder, "ladder");
 	json_builder_begin_array(builder);
-	for (guint i = 0; i < rungs->len; i++) {
-		StatusRung *rung = g_ptr_array_index(rungs, i);
+	for (guint i = 0; i < report->rungs->len; i++) {
+		StatusRung *rung = g_ptr_array_index(report->rungs, i);
 		json_builder_begin_object(builder);
 		status_json_add_string(builder, "rung", rung->name);
 		status_json_add_string(builder, "result", status_result_to_string(rung->result));

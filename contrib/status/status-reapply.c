@@ -62,6 +62,7 @@ status_reapply_timeout_cb(gpointer user_data)
 static gchar *
 status_reapply_run(guint timeout, GError **error)
 {
+	const gchar *env = g_getenv("TDX_MODULE_REAPPLY"); /* for tests */
 	StatusReapplyHelper helper = {0};
 	guint source_id;
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();
@@ -71,7 +72,7 @@ status_reapply_run(guint timeout, GError **error)
 	process =
 	    g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
 			     error,
-			     STATUS_REAPPLY_PROGRAM,
+			     env != NULL ? env : STATUS_REAPPLY_PROGRAM,
 			     "status",
 			     "--json",
 			     NULL);

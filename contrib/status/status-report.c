@@ -32,6 +32,11 @@ static const struct {
     [STATUS_STATE_LOST] = {"lost", 10},
 };
 
+/* all of them, for who has to know each */
+const gchar *const status_boot_states[] =
+    {"none", "unknown", "damaged", "ignored", "reset_needed", "available", "current", NULL};
+const gchar *const status_resets[] = {"module_lost", "boot_module", "remaining_updates", NULL};
+
 /**
  * status_state_to_string:
  * @state: a #StatusState
@@ -74,14 +79,14 @@ status_report_free(StatusReport *self)
 {
 	status_facts_free(self->facts);
 	status_fwupd_free(self->fwupd);
+	status_metadata_free(self->metadata);
 	status_reapply_free(self->reapply);
 	g_ptr_array_unref(self->tcbs);
 	g_ptr_array_unref(self->reasons);
 	g_ptr_array_unref(self->unknown);
 	g_ptr_array_unref(self->resets);
+	g_ptr_array_unref(self->rungs);
 	g_free(self->verdict);
-	g_free(self->refused);
-	g_free(self->refused_reason);
 	g_free(self);
 }
 
@@ -101,6 +106,24 @@ status_report_add_reason(StatusReport *self,
 	reason->lasting = lasting;
 	reason->message = g_strdup(message);
 	g_ptr_array_add(self->reasons, reason);
+}
+
+/**
+ * status_report_find_reason:
+ * @self: a #StatusReport
+ * @code: of a #StatusReason
+ *
+ * Returns: (nullable): the reason, if it holds
+ **/
+const StatusReason *
+status_report_find_reason(const StatusReport *self, const gchar *code)
+{
+	for (guint i = 0; i < self->reasons->len; i++) {
+		const StatusReason *reason = g_ptr_array_index(self->reasons, i);
+		if (g_strcmp0(reason->code, code) == 0)
+			return reason;
+	}
+	return NULL;
 }
 
 /* what the kernel shows to root only is known to fwupd */
@@ -175,10 +198,16 @@ status_report_ensure_unknown(StatusReport *self)
 	for (guint i = 0; i < FU_TDX_HOST_FACT_LAST; i++) {
 		if (host->errors[i] != NULL && self->facts->has_device &&
 		    !(i == FU_TDX_HOST_FACT_MODULE && host->module_lost))
-			g_ptr_array_add(self->unknown, g_strdup(host->errors[i]));
+			g_ptr_array_add(
+			    self->unknown,
+			    g_strconcat(host->errors[i],
+					self->facts->is_root ? "" : "; run this as root",
+					NULL));
 	}
 	if (self->fwupd->error != NULL)
 		g_ptr_array_add(self->unknown, g_strdup_printf("fwupd: %s", self->fwupd->error));
+	if (self->metadata->error != NULL)
+		g_ptr_array_add(self->unknown, g_strdup(self->metadata->error));
 }
 
 /*
@@ -205,11 +234,34 @@ status_report_find_newest(GPtrArray *releases)
 	return newest;
 }
 
-/* with what runs; an unknown version is not older than anything */
-static gint
-status_report_compare_newest(const StatusReport *self)
+static gboolean
+status_report_find_refused(const StatusReport *self)
 {
-	return status_version_compare(fwupd_release_get_version(self->newest), self->version);
+	const gchar *offered = self->newest != NULL ? fwupd_release_get_version(self->newest)
+						    : self->version;
+
+	return self->metadata->newest != NULL && offered != NULL &&
+	       status_version_compare(self->metadata->newest, offered) > 0;
+}
+
+/**
+ * status_report_has_tdx:
+ * @self: a #StatusReport
+ * @remote: of fwupd
+ *
+ * Returns: if it has TDX modules for any host
+ **/
+StatusTri
+status_report_has_tdx(const StatusReport *self, FwupdRemote *remote)
+{
+	if (self->metadata->error != NULL)
+		return STATUS_TRI_UNKNOWN;
+	return g_ptr_array_find_with_equal_func(self->metadata->remotes,
+						fwupd_remote_get_id(remote),
+						g_str_equal,
+						NULL)
+		   ? STATUS_TRI_TRUE
+		   : STATUS_TRI_FALSE;
 }
 
 static gboolean
@@ -295,8 +347,7 @@ status_report_ensure_resets(StatusReport *self)
 	if (g_strcmp0(self->boot_state, "reset_needed") == 0)
 		g_ptr_array_add(self->resets, (gpointer) "boot_module");
 	if (self->facts->host.attr_remaining_updates != NULL &&
-	    self->facts->host.remaining_updates == 0 && self->newest != NULL &&
-	    self->version != NULL && status_report_compare_newest(self) > 0)
+	    self->facts->host.remaining_updates == 0 && self->newest != NULL)
 		g_ptr_array_add(self->resets, (gpointer) "remaining_updates");
 }
 
@@ -315,15 +366,17 @@ status_report_is_lasting(const StatusReport *self)
 	return FALSE;
 }
 
+/* fwupd offers only newer ones, and of these only those that this host can take */
 static StatusState
 status_report_find_state_of_releases(const StatusReport *self)
 {
-	gint rc = self->newest != NULL ? status_report_compare_newest(self) : 0;
+	const gchar *newest = self->metadata->newest;
 
 	if (status_report_has_failed(self))
 		return STATUS_STATE_FAILED;
-	if (self->newest != NULL && rc <= 0)
-		return rc < 0 ? STATUS_STATE_NEWER : STATUS_STATE_CURRENT;
+	if (self->newest == NULL && newest != NULL && !self->is_refused)
+		return status_version_compare(newest, self->version) < 0 ? STATUS_STATE_NEWER
+									 : STATUS_STATE_CURRENT;
 	if (status_report_is_lasting(self))
 		return STATUS_STATE_BLOCKED;
 	if (self->newest == NULL)
@@ -362,6 +415,20 @@ status_report_find_updatable(const StatusReport *self)
 	return STATUS_TRI_TRUE;
 }
 
+/* for who has never seen TDX: the first thing that is missing */
+static gchar *
+status_report_explain_no_tdx(const StatusReport *self)
+{
+	for (guint i = 0; i < self->rungs->len; i++) {
+		const StatusRung *rung = g_ptr_array_index(self->rungs, i);
+		if (rung->result == STATUS_RESULT_FAIL)
+			return g_strdup_printf("No TDX module can be seen on this machine: %s; %s",
+					       rung->found,
+					       rung->advice);
+	}
+	return g_strdup("No TDX module can be seen on this machine");
+}
+
 static gchar *
 status_report_build_verdict(const StatusReport *self)
 {
@@ -377,7 +444,7 @@ status_report_build_verdict(const StatusReport *self)
 		return g_strdup_printf("TDX module %s is running, newer than %s, the newest that "
 				       "fwupd has for this host",
 				       self->version,
-				       newest);
+				       self->metadata->newest);
 	case STATUS_STATE_AVAILABLE:
 		return g_strdup_printf("TDX module %s is running, and can be updated to %s now: "
 				       "fwupdmgr update",
@@ -388,8 +455,14 @@ status_report_build_verdict(const StatusReport *self)
 				       self->version,
 				       reason->message);
 	case STATUS_STATE_NO_RELEASE:
-		return g_strdup_printf("TDX module %s is running, and fwupd has no release that "
-				       "this host can take",
+		if (self->is_refused)
+			return g_strdup_printf("TDX module %s is running, and %s is not for this "
+					       "host as it is: %s",
+					       self->version,
+					       self->metadata->newest,
+					       self->metadata->reason);
+		return g_strdup_printf("TDX module %s is running, and no remote of fwupd has a "
+				       "release for this CPU and series",
 				       self->version);
 	case STATUS_STATE_FAILED:
 		return g_strdup_printf("TDX module %s is running, and the last update failed: %s",
@@ -403,7 +476,7 @@ status_report_build_verdict(const StatusReport *self)
 					   ? "it is not installed"
 					   : "its plugin tdx_module is missing");
 	case STATUS_STATE_NO_TDX:
-		return g_strdup("No TDX module is running here, as far as this kernel shows");
+		return status_report_explain_no_tdx(self);
 	case STATUS_STATE_LOST:
 		return g_strdup("The TDX module is lost, and all TDs with it: only a full reset of "
 				"the host loads a TDX module again");
@@ -444,8 +517,10 @@ status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply
 	self->seamldr = facts->host.seamldr_version;
 	if (self->seamldr == NULL && fwupd->device != NULL)
 		self->seamldr = fwupd_device_get_version_bootloader(fwupd->device);
+	self->metadata = status_metadata_new(fwupd, self->seamldr);
 	self->newest = status_report_find_newest(fwupd->releases);
 	self->newest_boot = status_report_find_newest(fwupd->boot_releases);
+	self->is_refused = status_report_find_refused(self);
 	status_report_ensure_reasons(self);
 	status_report_ensure_unknown(self);
 	self->source = status_report_find_source(self);
@@ -453,6 +528,7 @@ status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply
 	status_report_ensure_resets(self);
 	self->state = status_report_find_state(self);
 	self->updatable = status_report_find_updatable(self);
+	self->rungs = status_ladder_build(self);
 	self->verdict = status_report_build_verdict(self);
 	return self;
 }

@@ -60,14 +60,33 @@ status_tcb_find_version(guint16 svn)
 	return released != NULL ? released->version : NULL;
 }
 
-static void
-status_tcb_judge(StatusTcb *self, const gchar *version)
+/* family, model and type follow its first byte */
+static gboolean
+status_tcb_check_platform(StatusTcb *self, guint32 cpu)
 {
+	g_autofree gchar *expected = g_strdup_printf("%04X", cpu >> 4);
+
+	if (cpu == 0 || (strlen(self->info->fmspc) == 12 &&
+			 g_ascii_strncasecmp(self->info->fmspc + 2, expected, 4) == 0))
+		return TRUE;
+	self->error = g_strdup_printf("the TCB info %s is for the FMSPC '%s', and this CPU is "
+				      "0x%X, expected ..%s......; get the one of this platform",
+				      self->filename,
+				      self->info->fmspc,
+				      cpu,
+				      expected);
+	return FALSE;
+}
+
+static void
+status_tcb_judge(StatusTcb *self, const StatusFacts *facts)
+{
+	const gchar *version = facts->host.module_version;
 	const TdxReleased *released = version != NULL ? tdx_released_find_by_version(version)
 						      : NULL;
 
 	self->status = "refused";
-	if (self->info == NULL)
+	if (self->info == NULL || !status_tcb_check_platform(self, facts->host.cpu))
 		return;
 	self->status = "unknown";
 	if (released == NULL)
@@ -111,7 +130,7 @@ status_tcb_load(const gchar *const *filenames,
 		self->filename = g_strdup(filenames[i]);
 		g_ptr_array_add(tcbs, self);
 		status_tcb_read(self, i < n_chains ? chains[i] : chain->str, root);
-		status_tcb_judge(self, facts->host.module_version);
+		status_tcb_judge(self, facts);
 	}
 	return tcbs;
 }

@@ -33,6 +33,7 @@ typedef enum {
  * @config: (nullable): the kernel's CONFIG_INTEL_TDX_HOST, `y` or `n`
  * @hibernation: (nullable): the kernel's CONFIG_HIBERNATION, `y`
  * @cmdline: (nullable): the command line of the running kernel
+ * @kernel: its release, e.g. `7.2.13`
  * @hung: (nullable): what did not answer in time
  * @has_device: if the kernel has a `tdx_host`
  * @is_root: if nothing is kept from this process because of who it is
@@ -47,6 +48,7 @@ typedef struct {
 	gchar *config;
 	gchar *hibernation;
 	gchar *cmdline;
+	gchar *kernel;
 	gchar *hung;
 	gboolean has_device;
 	gboolean is_root;
@@ -108,10 +110,32 @@ status_fwupd_new(guint timeout);
 void
 status_fwupd_free(StatusFwupd *self);
 
-StatusTri
-status_fwupd_has_tdx(const StatusFwupd *self, FwupdRemote *remote);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusFwupd, status_fwupd_free)
+
+/* status-metadata.c */
+
+/**
+ * StatusMetadata:
+ * @error: (nullable): why it is not known
+ * @remotes: (element-type utf8): the IDs of those that have TDX modules for any host
+ * @newest: (nullable): the newest version for this CPU and series, if this host can take it or not
+ * @reason: (nullable): why not, if it cannot
+ *
+ * What the remotes have.
+ **/
+typedef struct {
+	gchar *error;
+	GPtrArray *remotes;
+	gchar *newest;
+	gchar *reason;
+} StatusMetadata;
+
+StatusMetadata *
+status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr);
+void
+status_metadata_free(StatusMetadata *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusMetadata, status_metadata_free)
 
 /* status-reapply.c */
 
@@ -216,18 +240,19 @@ typedef struct {
  * @unknown: (element-type utf8): what could not be learned
  * @newest: (nullable): the newest release that fwupd offers
  * @newest_boot: (nullable): the newest release that fwupd offers for the next boot
- * @refused: (nullable): a version that is newer than what fwupd offers
- * @refused_reason: (nullable): why this host cannot take it
+ * @is_refused: if this host cannot take the newest one that the remotes have
  * @updatable: if an update would be accepted now
  * @boot_state: what the next boot brings: `none`, `unknown`, `damaged`, `ignored`, `reset_needed`,
  *   `available` or `current`
  * @resets: (element-type utf8): why a reset is needed, fixed codes
+ * @rungs: (element-type StatusRung): the same for a person, from the ground up
  *
  * All that is known, and what follows from it.
  **/
 typedef struct {
 	StatusFacts *facts;
 	StatusFwupd *fwupd;
+	StatusMetadata *metadata;
 	StatusReapply *reapply;
 	GPtrArray *tcbs;
 	StatusState state;
@@ -239,17 +264,24 @@ typedef struct {
 	GPtrArray *unknown;
 	FwupdRelease *newest;
 	FwupdRelease *newest_boot;
-	gchar *refused;
-	gchar *refused_reason;
+	gboolean is_refused;
 	StatusTri updatable;
 	const gchar *boot_state;
 	GPtrArray *resets;
+	GPtrArray *rungs;
 } StatusReport;
+
+extern const gchar *const status_boot_states[];
+extern const gchar *const status_resets[];
 
 StatusReport *
 status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply, GPtrArray *tcbs);
 void
 status_report_free(StatusReport *self);
+const StatusReason *
+status_report_find_reason(const StatusReport *self, const gchar *code);
+StatusTri
+status_report_has_tdx(const StatusReport *self, FwupdRemote *remote);
 const gchar *
 status_state_to_string(StatusState state);
 gint
@@ -286,7 +318,7 @@ typedef struct {
 	const gchar *title;
 	StatusResult result;
 	gchar *found;
-	gchar *advice;
+	const gchar *advice;
 } StatusRung;
 
 GPtrArray *
@@ -295,6 +327,13 @@ const gchar *
 status_result_to_string(StatusResult result);
 gchar *
 status_ladder_print(const StatusReport *report, gboolean colors);
+
+/* status-metrics.c */
+
+gchar *
+status_metrics_build(const StatusReport *report);
+gchar *
+status_features_build(const StatusReport *report);
 
 /* status-json.c */
 

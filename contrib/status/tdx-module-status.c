@@ -11,21 +11,107 @@
 
 #include "config.h"
 
+#include <errno.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "status.h"
 
 #define STATUS_TIMEOUT_FACTS 2 /* seconds, for each file */
+#define STATUS_TCB_INFO_DIR  "/etc/tdx-module/tcb-info"
 
 typedef struct {
-	gboolean brief;
+	gboolean features;
 	gboolean json;
+	gboolean metrics;
+	gboolean verdict;
+	gchar *output;
 	gint timeout;
 	gchar **tcb_infos;
 	gchar **tcb_chains;
 } StatusOptions;
+
+static void
+status_options_clear(StatusOptions *self)
+{
+	g_free(self->output);
+	g_strfreev(self->tcb_infos);
+	g_strfreev(self->tcb_chains);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StatusOptions, status_options_clear)
+
+static gint
+status_compare_cb(gconstpointer a, gconstpointer b)
+{
+	return g_strcmp0(*(const gchar *const *)a, *(const gchar *const *)b);
+}
+
+/* those of the operator's folder, if none is given */
+static void
+status_options_ensure_tcb_infos(StatusOptions *self)
+{
+	const gchar *name;
+	g_autoptr(GDir) dir = NULL;
+	g_autoptr(GPtrArray) filenames = g_ptr_array_new();
+
+	if (self->tcb_infos != NULL)
+		return;
+	dir = g_dir_open(STATUS_TCB_INFO_DIR, 0, NULL);
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		if (g_str_has_suffix(name, ".json"))
+			g_ptr_array_add(filenames,
+					g_build_filename(STATUS_TCB_INFO_DIR, name, NULL));
+	}
+	g_ptr_array_sort(filenames, status_compare_cb);
+	g_ptr_array_add(filenames, NULL);
+	self->tcb_infos = (gchar **)g_ptr_array_free(g_steal_pointer(&filenames), FALSE);
+}
+
+static gboolean
+status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **error)
+{
+#define OPTION(name, type, pointer, help, value)                                                   \
+	{                                                                                          \
+		name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value                       \
+	}
+	const GOptionEntry entries[] = {
+	    OPTION("short", NONE, verdict, "Print the verdict alone", NULL),
+	    OPTION("json", NONE, json, "Print JSON", NULL),
+	    OPTION("prometheus", NONE, metrics, "Print metrics for node_exporter", NULL),
+	    OPTION("nfd", NONE, features, "Print features for node-feature-discovery", NULL),
+	    OPTION("output", FILENAME, output, "Write that to a file, as a whole", "FILE"),
+	    OPTION("tcb-info", FILENAME_ARRAY, tcb_infos, "TCB info of Intel's", "FILE"),
+	    OPTION("tcb-chain",
+		   FILENAME_ARRAY,
+		   tcb_chains,
+		   "Its certificates, if not beside it as .pem",
+		   "FILE"),
+	    OPTION("timeout", INT, timeout, "Wait so long for fwupd (30)", "SECONDS"),
+	    {NULL}};
+#undef OPTION
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+	g_option_context_set_summary(context,
+				     "Is the TDX module of this host current, can it be updated, "
+				     "and if not, why?");
+	g_option_context_add_main_entries(context, entries, NULL);
+	if (!g_option_context_parse(context, argc, argv, error))
+		return FALSE;
+	if (*argc > 1 || self->timeout < 1 || self->timeout > 3600 ||
+	    self->verdict + self->json + self->metrics + self->features > 1) {
+		g_set_error_literal(error,
+				    FWUPD_ERROR,
+				    FWUPD_ERROR_INVALID_DATA,
+				    "expected at most one of --short, --json, --prometheus and "
+				    "--nfd, a --timeout from 1 to 3600, and no arguments");
+		return FALSE;
+	}
+	status_options_ensure_tcb_infos(self);
+	return TRUE;
+}
 
 static StatusReport *
 status_look(const StatusOptions *options, GError **error)
@@ -47,62 +133,71 @@ status_look(const StatusOptions *options, GError **error)
 			    facts));
 }
 
+static gchar *
+status_build(const StatusOptions *options, const StatusReport *report)
+{
+	gboolean colors =
+	    options->output == NULL && isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+
+	if (options->json)
+		return status_json_build(report);
+	if (options->metrics)
+		return status_metrics_build(report);
+	if (options->features)
+		return status_features_build(report);
+	if (options->verdict)
+		return g_strconcat(report->verdict, "\n", NULL);
+	return status_ladder_print(report, colors);
+}
+
+/* nobody sees half a file: node-feature-discovery reads all but those that begin with a dot */
+static gboolean
+status_write(const gchar *filename, const gchar *text, GError **error)
+{
+	g_autofree gchar *basename = g_path_get_basename(filename);
+	g_autofree gchar *dirname = g_path_get_dirname(filename);
+	g_autofree gchar *hidden = g_strdup_printf("%s/.%s.new", dirname, basename);
+
+	if (!g_file_set_contents_full(hidden, text, -1, G_FILE_SET_CONTENTS_NONE, 0644, error))
+		return FALSE;
+	if (rename(hidden, filename) != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_WRITE,
+			    "failed to rename %s to %s: %s",
+			    hidden,
+			    filename,
+			    g_strerror(errno));
+		(void)unlink(hidden);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 int
 main(int argc, char *argv[])
 {
-	StatusOptions options = {.timeout = 30};
+	g_auto(StatusOptions) options = {.timeout = 30};
 	g_autofree gchar *text = NULL;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(StatusReport) report = NULL;
-	const GOptionEntry entries[] = {
-	    {"short", 's', 0, G_OPTION_ARG_NONE, &options.brief, "Print the verdict alone", NULL},
-	    {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON", NULL},
-	    {"tcb-info",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME_ARRAY,
-	     &options.tcb_infos,
-	     "Intel's TCB info, to say if the TDX module is up to date",
-	     "FILE"},
-	    {"tcb-chain",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME_ARRAY,
-	     &options.tcb_chains,
-	     "The certificates that came with it, if not beside it as .pem",
-	     "FILE"},
-	    {"timeout",
-	     0,
-	     0,
-	     G_OPTION_ARG_INT,
-	     &options.timeout,
-	     "Wait so long for fwupd (30)",
-	     "SECONDS"},
-	    {NULL}};
 
 	setlocale(LC_ALL, "");
-	g_option_context_add_main_entries(context, entries, NULL);
-	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+	if (!status_options_parse(&options, &argc, &argv, &error)) {
 		g_printerr("%s; see --help\n", error->message);
 		return 2;
 	}
-	if (argc > 1 || options.timeout < 1) {
-		g_printerr("unexpected argument, or --timeout is not positive; see --help\n");
-		return 2;
-	}
 	report = status_look(&options, &error);
-	if (report == NULL) {
+	if (report != NULL)
+		text = status_build(&options, report);
+	if (text == NULL ||
+	    (options.output != NULL && !status_write(options.output, text, &error))) {
 		g_printerr("%s\n", error->message);
 		return EXIT_FAILURE;
 	}
-	if (options.json)
-		text = status_json_build(report);
-	else if (options.brief)
-		text = g_strdup_printf("%s\n", report->verdict);
-	else
-		text = status_ladder_print(report,
-					   isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL);
-	g_print("%s", text);
+	if (options.output != NULL)
+		return EXIT_SUCCESS;
+	if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
+		return EXIT_FAILURE;
 	return status_state_to_exit(report->state);
 }

@@ -1,0 +1,213 @@
+/*
+ * Copyright 2026 The fwupd-plugin-tdx-module authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/*
+ * What the remotes have. fwupd offers a release or leaves it out without a word; why, and if there
+ * is one at all, is only in the metadata that it has compiled.
+ */
+
+#include "config.h"
+
+#include <xmlb.h>
+
+#include "fu-context-private.h"
+#include "status.h"
+
+#define STATUS_METADATA_QUERY                                                                      \
+	"components/component/custom/value[@key='LVFS::UpdateProtocol'][text()='com.intel.tdx-"    \
+	"module']/../.."
+
+/**
+ * status_metadata_free:
+ * @self: a #StatusMetadata
+ *
+ * Frees it.
+ **/
+void
+status_metadata_free(StatusMetadata *self)
+{
+	g_ptr_array_unref(self->remotes);
+	g_free(self->error);
+	g_free(self->newest);
+	g_free(self->reason);
+	g_free(self);
+}
+
+static gboolean
+status_metadata_is_for(XbNode *component, FwupdDevice *device)
+{
+	g_autoptr(GPtrArray) guids = xb_node_query(component, "provides/firmware", 0, NULL);
+
+	for (guint i = 0; device != NULL && guids != NULL && i < guids->len; i++) {
+		if (fwupd_device_has_guid(device, xb_node_get_text(g_ptr_array_index(guids, i))))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* as fwupd does, but for what is optional there; of what is not known here nothing is said */
+static gboolean
+status_metadata_is_met(XbNode *requirement, const gchar *version)
+{
+	const gchar *compare = xb_node_get_attr(requirement, "compare");
+	const gchar *wanted = xb_node_get_attr(requirement, "version");
+	gint rc;
+
+	if (wanted == NULL || version == NULL)
+		return wanted == NULL;
+	if (g_strcmp0(compare, "regex") == 0)
+		return g_regex_match_simple(wanted, version, 0, 0);
+	rc = fu_version_compare(version, wanted, FWUPD_VERSION_FORMAT_UNKNOWN);
+	if (g_strcmp0(compare, "ge") == 0)
+		return rc >= 0;
+	return g_strcmp0(compare, "eq") != 0 || rc == 0;
+}
+
+static const gchar *
+status_metadata_describe(XbNode *requirement,
+			 const StatusFwupd *fwupd,
+			 const gchar *seamldr,
+			 const gchar **version)
+{
+	if (g_strcmp0(xb_node_get_element(requirement), "id") == 0) {
+		*version = fwupd->version;
+		return "fwupd";
+	}
+	if (g_strcmp0(xb_node_get_text(requirement), "bootloader") == 0) {
+		*version = seamldr;
+		return "the P-SEAMLDR";
+	}
+	*version = fwupd_device_get_version(fwupd->device);
+	return "the running TDX module";
+}
+
+/* the publisher's words for the requirements */
+static gchar *
+status_metadata_find_words(XbNode *component)
+{
+	g_autoptr(GPtrArray) texts =
+	    xb_node_query(component, "releases/release/description/p", 0, NULL);
+
+	for (guint i = 0; texts != NULL && i < texts->len; i++) {
+		const gchar *text = xb_node_get_text(g_ptr_array_index(texts, i));
+		if (text != NULL && g_strstr_len(text, -1, "P-SEAMLDR is ") != NULL)
+			return g_strdup_printf(". %s", text);
+	}
+	return g_strdup("");
+}
+
+static gchar *
+status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const gchar *seamldr)
+{
+	g_autofree gchar *words = status_metadata_find_words(component);
+	g_autoptr(GPtrArray) requirements = xb_node_query(component, "requires/*", 0, NULL);
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	g_autofree gchar *str = NULL;
+
+	for (guint i = 0; requirements != NULL && i < requirements->len; i++) {
+		XbNode *requirement = g_ptr_array_index(requirements, i);
+		const gchar *version = NULL;
+		const gchar *what = status_metadata_describe(requirement, fwupd, seamldr, &version);
+		gboolean regex = g_strcmp0(xb_node_get_attr(requirement, "compare"), "regex") == 0;
+
+		if (status_metadata_is_met(requirement, version))
+			continue;
+		g_ptr_array_add(texts,
+				g_strdup_printf("%s is %s, and it needs %s",
+						what,
+						version != NULL ? version : "not known",
+						regex ? "another one"
+						      : xb_node_get_attr(requirement, "version")));
+	}
+	if (texts->len == 0)
+		return g_strdup_printf("fwupd does not offer it, see fwupdmgr get-details of its "
+				       "cabinet%s",
+				       words);
+	str = fu_strjoin(", ", texts);
+	return g_strconcat(str, words, NULL);
+}
+
+static void
+status_metadata_add_component(StatusMetadata *self,
+			      XbNode *component,
+			      const StatusFwupd *fwupd,
+			      const gchar *seamldr)
+{
+	const gchar *remote =
+	    xb_node_query_text(component, "../custom/value[@key='fwupd::RemoteId']", NULL);
+	g_autoptr(GPtrArray) releases = xb_node_query(component, "releases/release", 0, NULL);
+
+	if (remote != NULL &&
+	    !g_ptr_array_find_with_equal_func(self->remotes, remote, g_str_equal, NULL))
+		g_ptr_array_add(self->remotes, g_strdup(remote));
+	if (releases == NULL || !status_metadata_is_for(component, fwupd->device))
+		return;
+	for (guint i = 0; i < releases->len; i++) {
+		const gchar *version = xb_node_get_attr(g_ptr_array_index(releases, i), "version");
+		if (version == NULL ||
+		    (self->newest != NULL &&
+		     fu_version_compare(version, self->newest, FWUPD_VERSION_FORMAT_TRIPLET) <= 0))
+			continue;
+		g_free(self->newest);
+		g_free(self->reason);
+		self->newest = g_strdup(version);
+		self->reason = status_metadata_find_reason(component, fwupd, seamldr);
+	}
+}
+
+static gboolean
+status_metadata_read(StatusMetadata *self,
+		     const StatusFwupd *fwupd,
+		     const gchar *seamldr,
+		     GError **error)
+{
+	const gchar *dirname;
+	g_autofree gchar *filename = NULL;
+	g_autoptr(FuContext) ctx = fu_context_new();
+	g_autoptr(GFile) file = NULL;
+	g_autoptr(GPtrArray) components = NULL;
+	g_autoptr(XbSilo) silo = xb_silo_new();
+
+	dirname = fu_context_get_path(ctx, FU_PATH_KIND_CACHEDIR_PKG, error);
+	if (dirname == NULL)
+		return FALSE;
+	filename = g_build_filename(dirname, "metadata.xmlb", NULL);
+	file = g_file_new_for_path(filename);
+	if (!xb_silo_load_from_file(silo, file, XB_SILO_LOAD_FLAG_NONE, NULL, error)) {
+		g_prefix_error(error, "what the remotes have is not known: ");
+		return FALSE;
+	}
+	components = xb_silo_query(silo, STATUS_METADATA_QUERY, 0, NULL);
+	for (guint i = 0; components != NULL && i < components->len; i++)
+		status_metadata_add_component(self,
+					      g_ptr_array_index(components, i),
+					      fwupd,
+					      seamldr);
+	return TRUE;
+}
+
+/**
+ * status_metadata_new:
+ * @fwupd: what fwupd knows
+ * @seamldr: (nullable): the P-SEAMLDR
+ *
+ * Looks into the metadata of the remotes.
+ *
+ * Returns: (transfer full): what they have
+ **/
+StatusMetadata *
+status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
+{
+	StatusMetadata *self = g_new0(StatusMetadata, 1);
+	g_autoptr(GError) error = NULL;
+
+	self->remotes = g_ptr_array_new_with_free_func(g_free);
+	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING)
+		self->error = g_strdup("what the remotes have is not known without fwupd");
+	else if (!status_metadata_read(self, fwupd, seamldr, &error))
+		self->error = g_strdup(error->message);
+	return self;
+}
