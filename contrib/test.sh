@@ -15,9 +15,10 @@ if [ -z "${TDX_MODULE_BLOBS:-}" ] && [ -d ../shared/intel-tdx-blobs ]; then
     export TDX_MODULE_BLOBS
 fi
 
-# without these, tests of metadata, mirror, FAT and desktop are skipped
+# without these, tests of metadata, mirror, FAT, desktop, fleet and monitoring are skipped
 contrib/ci/install.sh appstream at-spi2-core bash-completion dosfstools fusefat gnome-firmware imagemagick \
-    jcat librsvg2-common mtools strace xdotool xvfb zstd
+    jcat librsvg2-common mtools strace xdotool xvfb zstd \
+    ansible-core ansible-lint iproute2 openssh-server prometheus prometheus-node-exporter
 contrib/setup.sh build --werror
 contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1

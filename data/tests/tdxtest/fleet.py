@@ -35,7 +35,7 @@ for name in etc var; do
 done
 rm -rf /var/lib/fwupd/pending.db /etc/fwupd/remotes.d/*
 mkdir -p /var/lib/fwupd/quirks.d /etc/fwupd/remotes.d
-cp "$3"/remotes.d/* /etc/fwupd/remotes.d/
+cp -r "$3/remotes.d/." /etc/fwupd/remotes.d/
 cp "$3/test.quirk" /var/lib/fwupd/quirks.d/
 cp "$3/fwupd.conf" /etc/fwupd/fwupd.conf
 chmod 640 /etc/fwupd/fwupd.conf
