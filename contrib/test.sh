@@ -17,8 +17,8 @@ fi
 
 # without these, tests of metadata, mirror, FAT, desktop, fleet and monitoring are skipped
 contrib/ci/install.sh appstream at-spi2-core bash-completion dosfstools fusefat gnome-firmware imagemagick \
-    jcat librsvg2-common mtools strace xdotool xvfb zstd \
-    ansible-core ansible-lint iproute2 openssh-server prometheus prometheus-node-exporter
+    jcat librsvg2-common mtools prometheus python3-jsonschema strace xdotool xvfb zstd \
+    ansible-core ansible-lint iproute2 openssh-server prometheus-node-exporter
 contrib/setup.sh build --werror
 contrib/vm/setup.sh build || status=1
 meson test -C build --print-errorlogs || status=1

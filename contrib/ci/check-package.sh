@@ -112,6 +112,8 @@ contents()
         /usr/share/fwupd/quirks.d/tdx-module.quirk \
         /usr/lib/systemd/system/fwupd.service.d/tdx-module.conf \
         /usr/sbin/tdx-module-reapply /usr/share/man/man8/tdx-module-reapply.8.gz \
+        /usr/sbin/tdx-module-status /usr/share/man/man8/tdx-module-status.8.gz \
+        "/usr/share/$name/tdx-module-status.schema.json" \
         "/usr/share/doc/$name/README.md" "/usr/share/doc/$name/plugins/tdx-module/README.md" \
         "/usr/share/doc/$name/README.Debian" "/usr/share/doc/$name/copyright"; do
         grep -qxF "$file" "$tmp/contents"

@@ -263,7 +263,6 @@ status_facts_follow(StatusFacts *self, GPid pid, gint fd, guint step, guint time
 			return step + 1;
 		}
 	}
-	waitpid(pid, NULL, 0);
 	return step;
 }
 

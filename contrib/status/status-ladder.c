@@ -564,7 +564,7 @@ static const struct {
 	void (*func)(StatusRung *rung, const StatusReport *report);
 } status_rungs[] = {
     {"cpu", "CPU and BIOS", -1, status_rung_check_cpu},
-    {"kernel", "Kernel", -1, status_rung_check_kernel},
+    {"kernel", "Kernel", 0, status_rung_check_kernel},
     {"erratum", "Erratum", 1, status_rung_check_erratum},
     {"module", "TDX module", 1, status_rung_check_module},
     {"seamldr", "P-SEAMLDR", 1, status_rung_check_seamldr},
@@ -577,6 +577,14 @@ static const struct {
     {"boot", "Next boot", 6, status_rung_check_boot},
     {"reset", "After a reset", 3, status_rung_check_reset},
 };
+
+/* a kernel tells more of TDX than a CPU of which nothing is known */
+static gboolean
+status_rung_carries(const StatusRung *rung)
+{
+	return rung->result <= WARN ||
+	       (rung->result == UNKNOWN && g_strcmp0(rung->name, "cpu") == 0);
+}
 
 /**
  * status_ladder_build:
@@ -596,7 +604,7 @@ status_ladder_build(const StatusReport *report)
 		rung->name = status_rungs[i].name;
 		rung->title = status_rungs[i].title;
 		g_ptr_array_add(rungs, rung);
-		if (needs >= 0 && ((StatusRung *)g_ptr_array_index(rungs, needs))->result > WARN)
+		if (needs >= 0 && !status_rung_carries(g_ptr_array_index(rungs, needs)))
 			status_rung_say(rung, SKIP, NULL, "see %s", status_rungs[needs].title);
 		else
 			status_rungs[i].func(rung, report);

@@ -407,11 +407,11 @@ status_report_find_state(const StatusReport *self)
 static StatusTri
 status_report_find_updatable(const StatusReport *self)
 {
+	if (self->state == STATUS_STATE_UNKNOWN)
+		return STATUS_TRI_UNKNOWN;
 	if (self->reasons->len > 0 || self->state == STATUS_STATE_NO_TDX ||
 	    self->state == STATUS_STATE_NO_PLUGIN)
 		return STATUS_TRI_FALSE;
-	if (self->state == STATUS_STATE_UNKNOWN)
-		return STATUS_TRI_UNKNOWN;
 	return STATUS_TRI_TRUE;
 }
 

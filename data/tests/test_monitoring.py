@@ -107,7 +107,7 @@ class PrometheusTest(unittest.TestCase):
     def write_metrics(self, name: str) -> None:
         """Does what the unit does."""
         unit = (MONITORING / "tdx-module-metrics.service.in").read_text(encoding="utf-8")
-        command = re.search("^ExecStart=(.*)$", unit, re.MULTILINE)[1].replace("@bindir@", "/usr/bin")
+        command = re.search("^ExecStart=(.*)$", unit, re.MULTILINE)[1].replace("@sbindir@", "/usr/sbin")
         self.assertIn(TEXTFILES, command)
         self.assertEqual(self.fleet.ssh(name, command).returncode, 0)
 
@@ -172,7 +172,7 @@ class PrometheusTest(unittest.TestCase):
         self.fleet.add("n1", "--lost")
         self.fleet.wait()
         unit = (MONITORING / "tdx-module-features.service.in").read_text(encoding="utf-8")
-        command = re.search("^ExecStart=(.*)$", unit, re.MULTILINE)[1].replace("@bindir@", "/usr/bin")
+        command = re.search("^ExecStart=(.*)$", unit, re.MULTILINE)[1].replace("@sbindir@", "/usr/sbin")
         path = Path(command.split("--output=")[1])
         self.assertEqual(self.fleet.ssh("n1", f"mkdir -p {path.parent} && {command}").returncode, 0)
         lines = self.fleet.ssh("n1", f"cat {path}").stdout.splitlines()
