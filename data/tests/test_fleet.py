@@ -37,6 +37,11 @@ pipelining = True
 control_path_dir = {folder}/cp
 ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=/dev/null
 """
+KUBECTL = """#!/bin/sh
+cd "$(dirname "$0")"
+echo "$*" >>calls
+if [ "$*" = "cordon c2" ]; then echo "node/$2 already cordoned"; else echo "node/$2 $1ed"; fi
+"""
 WRONG_MRSEAM = "ab" * 48
 # of the firmware upload: before the TDX module is shut down, and after that
 HARMLESS = {"fault": "preparing:hw-error"}
@@ -107,7 +112,7 @@ class FleetCase(unittest.TestCase):
             raise unittest.SkipTest(reason)
         cls.folder = Path(tempfile.mkdtemp(prefix="tdx-rollout-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        made = mirror.Mirror(cls.folder, mirror.make_key(cls.folder, "operator", kind="ec"))
+        made = cls.mirror = mirror.Mirror(cls.folder, mirror.make_key(cls.folder, "operator", kind="ec"))
         cls.mrseams = offer(made)
         cls.fleet = fleet.Fleet(made.remote())
         cls.addClassCleanup(cls.fleet.stop)
@@ -237,7 +242,7 @@ class NothingTest(FleetCase):
         self.add("no-plugin", disabled="tdx_module")
         self.add("blocked", options=["--erratum", "--no-upload"])
         self.add("blocked2", options=["--online=0-2"])
-        self.add("no-release", options=["--cpu=0xA06F1"])
+        self.add("no-release", options=["--cpu=0xC06D1"])
         self.add("current", options=["--running=1.5.16"])
         self.add("newer", options=["--running=1.5.20"])
         self.add("unknown", "unreachable")
@@ -390,6 +395,108 @@ class RolloutTest(FleetCase):
         self.assertEqual(done.returncode, 0, done.out)
         self.assertEqual(self.versions(), ["1.5.16"] * 4)
         self.assertEqual(set(self.uploads().values()), {1})
+
+
+class SetupTest(FleetCase):
+    """What is beside a rollout."""
+
+    def test_remote(self) -> None:
+        """A host gets the remote of a mirror when told to, and then the release is offered."""
+        self.add("r1", remotes=False)
+        files = {
+            "tdx_module_remote": str(self.mirror.folder / "tdx-module.conf"),
+            "tdx_module_certificate": str(self.mirror.key.certificate),
+        }
+        self.assertEqual(self.run_playbook("setup", **files).returncode, 0)
+        before = self.run_playbook("status").report()["r1"]
+        self.assertEqual(before["state"], "unknown")
+        self.assertIn("No remotes configured", before["reason"])
+        done = self.run_playbook("setup", "--tags", "remote", **files)
+        self.assertEqual(done.returncode, 0, done.out)
+        self.assertEqual(self.run_playbook("status").states(), {"r1": "available"})
+
+    def test_cordon(self) -> None:
+        """Nodes are cordoned for the update only, and nobody else's cordon is taken away."""
+        (self.here / "kubectl").write_text(KUBECTL, encoding="utf-8")
+        (self.here / "kubectl").chmod(0o755)
+        self.add("c1", "c2")
+        hooks = {
+            f"tdx_module_hook_{when}": str(COLLECTION / f"examples/{name}.yml")
+            for when, name in [("before", "cordon"), ("after", "uncordon")]
+        }
+        done = self.rollout(**hooks)
+        self.assertEqual(done.returncode, 0, done.out)
+        calls = (self.here / "calls").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(calls, ["cordon c1", "uncordon c1", "cordon c2"])
+
+    def env(self) -> Dict[str, str]:
+        return {**super().env(), "PATH": f"{self.here}:{os.environ['PATH']}"}
+
+    def test_libvirt_hook(self) -> None:
+        """Only TDs are held, and only while the file of the hooks is there."""
+        hold = Path("/run/tdx-module-hold")
+        self.assertFalse(hold.exists())
+        for held, kind, operation, expected in [
+            (False, "tdx", "prepare", 0),
+            (True, "tdx", "prepare", 1),
+            (True, "tdx", "migrate", 1),
+            (True, "tdx", "release", 0),
+            (True, "sev", "prepare", 0),
+        ]:
+            with self.subTest(held=held, kind=kind, operation=operation):
+                if held:
+                    hold.touch()
+                done = subprocess.run(
+                    [COLLECTION / "examples/libvirt-hook", "guest", operation, "begin", "-"],
+                    input=f"<domain><launchSecurity type='{kind}'/></domain>",
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    check=False,
+                )
+                hold.unlink(missing_ok=True)
+                self.assertEqual(done.returncode, expected)
+                self.assertEqual("try again" in done.stderr, expected == 1)
+
+    def test_lint(self) -> None:
+        """ansible-lint has nothing to say, with its strictest profile."""
+        if shutil.which("ansible-lint") is None:
+            self.skipTest("no ansible-lint")
+        copy = self.here / "ansible_collections/fwupd/tdx"
+        shutil.copytree(COLLECTION, copy)
+        done = subprocess.run(
+            ["ansible-lint", "--offline", "--nocolor", "--strict", "--profile", "production"],
+            cwd=copy,
+            env={**self.env(), "NO_COLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(self.here)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("Passed", done.stdout)
+
+
+class SizeTest(FleetCase):
+    """How long a rollout takes; TDX_FLEET_HOSTS says over how many hosts."""
+
+    def test_size(self) -> None:
+        count = int(os.environ.get("TDX_FLEET_HOSTS", "0"))
+        if count == 0:
+            self.skipTest("no TDX_FLEET_HOSTS")
+        self.add(*[f"h{i}" for i in range(count)])
+        self.fleet.wait()
+        self.fleet.wake(self.hosts.values())
+        begin = time.monotonic()
+        done = self.rollout(tdx_module_batches=[2, 10, 40])
+        seconds = time.monotonic() - begin
+        self.assertEqual(done.returncode, 0, done.out)
+        self.assertEqual(set(self.uploads().values()), {1})
+        with open("/proc/meminfo", encoding="utf-8") as file:
+            memory = dict(line.split(":") for line in file)
+        used = int(memory["MemTotal"].split()[0]) - int(memory["MemAvailable"].split()[0])
+        print(f"# {count} hosts in {seconds:.0f} s, {60 * count / seconds:.0f} per minute, "
+              f"{used / 2**20:.1f} GiB in use on this machine")
 
 
 if __name__ == "__main__":

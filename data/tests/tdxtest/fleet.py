@@ -35,7 +35,7 @@ for name in etc var; do
 done
 rm -rf /var/lib/fwupd/pending.db /etc/fwupd/remotes.d/*
 mkdir -p /var/lib/fwupd/quirks.d /etc/fwupd/remotes.d
-cp -r "$3/remotes.d/." /etc/fwupd/remotes.d/
+[ "$6" = False ] || cp -r "$3/remotes.d/." /etc/fwupd/remotes.d/
 cp "$3/test.quirk" /var/lib/fwupd/quirks.d/
 cp "$3/fwupd.conf" /etc/fwupd/fwupd.conf
 chmod 640 /etc/fwupd/fwupd.conf
@@ -102,7 +102,8 @@ class Host:
     """A mock host that can be reached with ssh."""
 
     def __init__(
-        self, folder: Path, name: str, address: str, *options: str, kernel: str, disabled: str
+        self, folder: Path, name: str, address: str, *options: str, kernel: str, disabled: str,
+        remotes: bool
     ) -> None:
         self.name = name
         self.address = address
@@ -114,7 +115,7 @@ class Host:
         # another name for the kernel is all that can be had without another kernel
         command = [*kernel.split(), *command, "--propagation", "private", "sh", "-c", HOST, "sh"]
         with (self.folder / "log").open("w", encoding="utf-8") as log:
-            args = [*command, name, self.folder, folder, address, disabled]
+            args = [*command, name, self.folder, folder, address, disabled, str(remotes)]
             self.process = start(*args, stdout=log, stderr=log)
 
     def is_ready(self) -> bool:
@@ -183,12 +184,19 @@ class Fleet:
             (self.folder / name).write_text(text, encoding="utf-8")
         write_quirk(self.folder / "test.quirk", signer_of())
 
-    def add(self, name: str, *options: str, kernel: str = "", disabled: str = "") -> Host:
+    def add(
+        self,
+        name: str,
+        *options: str,
+        kernel: str = "",
+        disabled: str = "",
+        remotes: bool = True,
+    ) -> Host:
         """Starts a host with these options of the mock; `kernel` is a program that runs it, and
         `disabled` a plugin that fwupd does not load."""
         number = len(self.hosts) + 1
         address = f"127.0.{1 + number // 250}.{1 + number % 250}"
-        host = Host(self.folder, name, address, *options, kernel=kernel, disabled=disabled)
+        host = Host(self.folder, name, address, *options, kernel=kernel, disabled=disabled, remotes=remotes)
         self.hosts[name] = host
         return host
 
