@@ -9,30 +9,16 @@
 #include "cabinet-metainfo.h"
 #include "cabinet-signer.h"
 
-/* what is in a cabinet, besides the image and signatures */
-typedef struct {
-	const CabinetRelease *release;
-	GPtrArray *components; /* (element-type XbBuilderNode): one for each device */
-	GPtrArray *files;      /* (element-type CabinetArchiveFile): the text of each */
-} CabinetArchive;
-
-CabinetArchive *
+FuFirmware *
 cabinet_archive_new(const CabinetRelease *release,
 		    const CabinetOptions *options,
 		    GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
-void
-cabinet_archive_free(CabinetArchive *self);
+gchar *
+cabinet_archive_get_key(FuFirmware *cab, const CabinetRelease *release, const CabinetSigner *signer)
+    G_GNUC_NON_NULL(1, 2, 3);
 GBytes *
-cabinet_archive_write(const CabinetArchive *self,
+cabinet_archive_write(FuFirmware *cab,
+		      const CabinetRelease *release,
 		      const CabinetOptions *options,
 		      const CabinetSigner *signer,
-		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
-gchar *
-cabinet_archive_get_key(const CabinetArchive *self, const CabinetSigner *signer)
-    G_GNUC_NON_NULL(1, 2);
-gchar *
-cabinet_archive_export(XbBuilderNode *component,
-		       XbNodeExportFlags flags,
-		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetArchive, cabinet_archive_free)
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);

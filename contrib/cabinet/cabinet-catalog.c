@@ -6,9 +6,8 @@
 
 #include "config.h"
 
-#include <stdlib.h>
-
 #include "cabinet-catalog.h"
+#include "cabinet-file.h"
 #include "cabinet-quirks.h"
 
 #define CABINET_CATALOG_MAP_NAME      "mapping_file.json"
@@ -19,7 +18,7 @@
 typedef struct {
 	gchar *filename;
 	gchar *version;
-	GPtrArray *map;
+	CabinetMapRelease *map; /* (nullable): if it does not know the image */
 } CabinetCatalogImage;
 
 static void
@@ -84,17 +83,27 @@ cabinet_catalog_parse_name(const gchar *basename)
 }
 
 static void
-cabinet_catalog_add_image(GPtrArray *images, const gchar *filename, const gchar *version)
+cabinet_catalog_add_image(GPtrArray *images,
+			  const gchar *filename,
+			  const gchar *version,
+			  GPtrArray *map)
 {
 	CabinetCatalogImage *image = g_new0(CabinetCatalogImage, 1);
 	image->filename = g_strdup(filename);
 	image->version = g_strdup(version);
+	image->map = cabinet_map_find(map, version);
+	if (image->map != NULL)
+		image->map->has_image = TRUE;
 	g_ptr_array_add(images, image);
 }
 
 /* in the folder itself, or in those that it has for each series */
 static gboolean
-cabinet_catalog_find_images(GPtrArray *images, const gchar *folder, guint depth, GError **error)
+cabinet_catalog_find_images(GPtrArray *images,
+			    const gchar *folder,
+			    guint depth,
+			    GPtrArray *map,
+			    GError **error)
 {
 	const gchar *basename;
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
@@ -105,9 +114,9 @@ cabinet_catalog_find_images(GPtrArray *images, const gchar *folder, guint depth,
 		g_autofree gchar *filename = g_build_filename(folder, basename, NULL);
 		g_autofree gchar *version = cabinet_catalog_parse_name(basename);
 		if (depth == 0 && version != NULL)
-			cabinet_catalog_add_image(images, filename, version);
+			cabinet_catalog_add_image(images, filename, version, map);
 		if (depth > 0 && g_file_test(filename, G_FILE_TEST_IS_DIR) &&
-		    !cabinet_catalog_find_images(images, filename, depth - 1, error))
+		    !cabinet_catalog_find_images(images, filename, depth - 1, map, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -127,33 +136,6 @@ cabinet_catalog_ensure_map(CabinetCatalog *self, const gchar *filename, GError *
 	return map;
 }
 
-static gint
-cabinet_catalog_image_compare(gconstpointer a, gconstpointer b)
-{
-	const CabinetCatalogImage *image_a = *(CabinetCatalogImage *const *)a;
-	const CabinetCatalogImage *image_b = *(CabinetCatalogImage *const *)b;
-	return fu_version_compare(image_a->version, image_b->version, FWUPD_VERSION_FORMAT_TRIPLET);
-}
-
-static void
-cabinet_catalog_skip_without_image(CabinetCatalog *self, GPtrArray *map, GPtrArray *images)
-{
-	g_ptr_array_sort(images, cabinet_catalog_image_compare);
-	for (guint i = 0; i < map->len; i++) {
-		CabinetMapRelease *release = g_ptr_array_index(map, i);
-		const CabinetCatalogImage key = {.version = release->version};
-		const CabinetCatalogImage *key_ptr = &key;
-		if (bsearch(&key_ptr,
-			    images->pdata,
-			    images->len,
-			    sizeof(gpointer),
-			    cabinet_catalog_image_compare) == NULL)
-			cabinet_catalog_skip(self,
-					     release->version,
-					     "the map has it but there is no image");
-	}
-}
-
 /* a checkout of Intel's repository, or the same without folders */
 static gboolean
 cabinet_catalog_add_checkout(CabinetCatalog *self,
@@ -163,39 +145,36 @@ cabinet_catalog_add_checkout(CabinetCatalog *self,
 			     GError **error)
 {
 	GPtrArray *map;
-	gboolean ret;
+	gboolean joined;
+	guint images_len = images->len;
 	g_autofree gchar *joined_files =
 	    g_build_filename(folder, CABINET_CATALOG_IMAGES_NAME, NULL);
 	g_autofree gchar *map_fn = g_build_filename(folder, CABINET_CATALOG_MAP_NAME, NULL);
-	g_autoptr(GPtrArray) found =
-	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_image_free);
 
 	map = cabinet_catalog_ensure_map(self,
 					 options->map_fn != NULL ? options->map_fn : map_fn,
 					 error);
 	if (map == NULL)
 		return FALSE;
-	if (g_file_test(joined_files, G_FILE_TEST_IS_DIR))
-		ret = cabinet_catalog_find_images(found, joined_files, 1, error);
-	else
-		ret = cabinet_catalog_find_images(found, folder, 0, error);
-	if (!ret)
+	joined = g_file_test(joined_files, G_FILE_TEST_IS_DIR);
+	if (!cabinet_catalog_find_images(images,
+					 joined ? joined_files : folder,
+					 joined ? 1 : 0,
+					 map,
+					 error))
 		return FALSE;
-	if (found->len == 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_FOUND,
-			    "%s has no images, expected files such as "
-			    "joined_files/1.5/tdx_module_1.5.16.blob",
-			    folder);
-		return FALSE;
+	if (images->len == images_len)
+		return cabinet_fail(error,
+				    "%s has no images, expected files such as "
+				    "joined_files/1.5/tdx_module_1.5.16.blob",
+				    folder);
+	for (guint i = 0; i < map->len; i++) {
+		const CabinetMapRelease *release = g_ptr_array_index(map, i);
+		if (!release->has_image)
+			cabinet_catalog_skip(self,
+					     release->version,
+					     "the map has it but there is no image");
 	}
-	cabinet_catalog_skip_without_image(self, map, found);
-	for (guint i = 0; i < found->len; i++) {
-		CabinetCatalogImage *image = g_ptr_array_index(found, i);
-		image->map = map;
-	}
-	g_ptr_array_extend_and_steal(images, g_steal_pointer(&found));
 	return TRUE;
 }
 
@@ -206,34 +185,28 @@ cabinet_catalog_add_file(CabinetCatalog *self,
 			 const CabinetOptions *options,
 			 GError **error)
 {
-	CabinetCatalogImage *image;
+	GPtrArray *map;
 	g_autofree gchar *basename = g_path_get_basename(filename);
-	g_autofree gchar *version = g_strdup(options->release_version);
+	g_autofree gchar *version = options->release_version != NULL
+					? g_strdup(options->release_version)
+					: cabinet_catalog_parse_name(basename);
 
 	if (version == NULL)
-		version = cabinet_catalog_parse_name(basename);
-	if (version == NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "the version of %s does not follow from its name, so give it with "
-			    "--release-version",
-			    filename);
+		return cabinet_fail(
+		    error,
+		    "the version of %s does not follow from its name, so give it with "
+		    "--release-version",
+		    filename);
+	if (options->map_fn == NULL)
+		return cabinet_fail(error,
+				    "%s needs Intel's compatibility map, so give it with --map "
+				    "mapping_file.json",
+				    filename);
+	map = cabinet_catalog_ensure_map(self, options->map_fn, error);
+	if (map == NULL)
 		return FALSE;
-	}
-	if (options->map_fn == NULL) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "%s needs Intel's compatibility map, so give it with --map "
-			    "mapping_file.json",
-			    filename);
-		return FALSE;
-	}
-	cabinet_catalog_add_image(images, filename, version);
-	image = g_ptr_array_index(images, images->len - 1);
-	image->map = cabinet_catalog_ensure_map(self, options->map_fn, error);
-	return image->map != NULL;
+	cabinet_catalog_add_image(images, filename, version, map);
+	return TRUE;
 }
 
 static GPtrArray *
@@ -246,11 +219,9 @@ cabinet_catalog_collect(CabinetCatalog *self,
 	    g_ptr_array_new_with_free_func((GDestroyNotify)cabinet_catalog_image_free);
 
 	if (options->release_version != NULL && g_file_test(sources[0], G_FILE_TEST_IS_DIR)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "--release-version is for a single image, and %s is a folder",
-			    sources[0]);
+		cabinet_fail(error,
+			     "--release-version is for a single image, and %s is a folder",
+			     sources[0]);
 		return NULL;
 	}
 	for (guint i = 0; sources[i] != NULL; i++) {
@@ -266,27 +237,6 @@ cabinet_catalog_collect(CabinetCatalog *self,
 	if (!cabinet_options_check_images(options, images->len, error))
 		return NULL;
 	return g_steal_pointer(&images);
-}
-
-/* they are sorted */
-static gboolean
-cabinet_catalog_check_duplicates(CabinetCatalog *self, GError **error)
-{
-	for (guint i = 1; i < self->releases->len; i++) {
-		CabinetRelease *other = g_ptr_array_index(self->releases, i - 1);
-		CabinetRelease *release = g_ptr_array_index(self->releases, i);
-		if (cabinet_release_compare(&other, &release) != 0)
-			continue;
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_DATA,
-			    "%s and %s are both TDX module %s, so give only one of them",
-			    other->source,
-			    release->source,
-			    release->version);
-		return FALSE;
-	}
-	return TRUE;
 }
 
 static gboolean
@@ -332,19 +282,15 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 			    const CabinetOptions *options,
 			    GError **error)
 {
-	const CabinetMapRelease *map = cabinet_map_find(image->map, image->version);
+	const CabinetMapRelease *map = image->map;
 	g_autoptr(CabinetRelease) release = NULL;
 
-	if (options->strict && map != NULL && map->strict_from == NULL) {
-		g_set_error(
+	if (options->strict && map != NULL && map->strict_from == NULL)
+		return cabinet_fail(
 		    error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_NOT_SUPPORTED,
 		    "the map has no strict_compat_versions for %s, so --strict needs a newer "
 		    "edition of it",
 		    map->version);
-		return FALSE;
-	}
 	if (map == NULL) {
 		cabinet_catalog_skip(
 		    self,
@@ -365,27 +311,45 @@ cabinet_catalog_add_release(CabinetCatalog *self,
 	return TRUE;
 }
 
-/* the newest is the first; otherwise the P-SEAMLDR would refuse an update that fwupd offers */
+/* the newest is the first; if SVNs fell, the P-SEAMLDR would refuse an update that fwupd offers */
 static gboolean
-cabinet_catalog_check_svns(CabinetCatalog *self, GError **error)
+cabinet_catalog_check_releases(CabinetCatalog *self, GError **error)
 {
+	if (self->releases->len == 0) {
+		const CabinetCatalogSkipped *skipped = g_ptr_array_index(self->skipped, 0);
+		return cabinet_fail(
+		    error,
+		    "there is nothing to publish; for example, TDX module %s is left out, as %s",
+		    skipped->version,
+		    skipped->reason);
+	}
 	for (guint i = 1; i < self->releases->len; i++) {
 		CabinetRelease *newer = g_ptr_array_index(self->releases, i - 1);
 		CabinetRelease *older = g_ptr_array_index(self->releases, i);
-		if (g_strcmp0(newer->series, older->series) != 0 || newer->svn >= older->svn)
-			continue;
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
+		if (cabinet_release_compare(&newer, &older) == 0)
+			return cabinet_fail(
+			    error,
+			    "%s and %s are both TDX module %s, so give only one of them",
+			    newer->source,
+			    older->source,
+			    older->version);
+		if (g_strcmp0(newer->series, older->series) == 0 && newer->svn < older->svn)
+			return cabinet_fail(
+			    error,
 			    "the SVN of %s is 0x%04x, expected at least the 0x%04x of %s, as it "
 			    "never falls within a series; give each image the version that it is",
 			    newer->source,
 			    newer->svn,
 			    older->svn,
 			    older->source);
-		return FALSE;
 	}
 	return TRUE;
+}
+
+static gboolean
+cabinet_catalog_is_version(gconstpointer release, gconstpointer version)
+{
+	return g_strcmp0(((const CabinetRelease *)release)->version, version) == 0;
 }
 
 static gboolean
@@ -394,22 +358,16 @@ cabinet_catalog_check_notes(CabinetCatalog *self, const CabinetOptions *options,
 	g_auto(GStrv) versions = g_key_file_get_groups(options->notes, NULL);
 
 	for (guint i = 0; versions[i] != NULL; i++) {
-		gboolean found = FALSE;
-		for (guint j = 0; j < self->releases->len; j++) {
-			CabinetRelease *release = g_ptr_array_index(self->releases, j);
-			if (g_strcmp0(release->version, versions[i]) == 0)
-				found = TRUE;
-		}
-		if (found)
-			continue;
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_FOUND,
+		if (!g_ptr_array_find_with_equal_func(self->releases,
+						      versions[i],
+						      cabinet_catalog_is_version,
+						      NULL))
+			return cabinet_fail(
+			    error,
 			    "--notes=%s: [%s]: expected the version of a release that is "
 			    "published, as the map has it",
 			    options->notes_fn,
 			    versions[i]);
-		return FALSE;
 	}
 	return TRUE;
 }
@@ -428,7 +386,8 @@ cabinet_catalog_skipped_compare(gconstpointer a, gconstpointer b)
 				  FWUPD_VERSION_FORMAT_TRIPLET);
 }
 
-/* reads and verifies everything that is to be published; no catalog if a host would refuse any */
+/* reads and verifies everything that is to be published; no catalog if a host would refuse any, or
+ * if there is nothing */
 CabinetCatalog *
 cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **error)
 {
@@ -449,10 +408,8 @@ cabinet_catalog_load(gchar **sources, const CabinetOptions *options, GError **er
 			return NULL;
 	}
 	g_ptr_array_sort(self->releases, cabinet_release_compare);
-	if (!cabinet_catalog_check_duplicates(self, error))
-		return NULL;
 	g_ptr_array_sort(self->skipped, cabinet_catalog_skipped_compare);
-	if (!cabinet_catalog_check_svns(self, error) ||
+	if (!cabinet_catalog_check_releases(self, error) ||
 	    !cabinet_catalog_check_notes(self, options, error))
 		return NULL;
 	return g_steal_pointer(&self);

@@ -6,7 +6,6 @@
 
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixinputstream.h>
@@ -40,17 +39,13 @@ cabinet_file_open_folder(gint folder, const gchar *name)
 GPtrArray *
 cabinet_file_list(gint folder)
 {
-	gint fd = cabinet_file_open_folder(folder, ".");
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
+	const gchar *name;
+	g_autofree gchar *path = g_strdup_printf("/proc/self/fd/%d", folder);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (g_strcmp0(entry->d_name, ".") != 0 && g_strcmp0(entry->d_name, "..") != 0)
-			g_ptr_array_add(names, g_strdup(entry->d_name));
-	}
-	if (dir != NULL)
-		closedir(dir);
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL)
+		g_ptr_array_add(names, g_strdup(name));
 	return g_steal_pointer(&names);
 }
 
@@ -112,6 +107,21 @@ cabinet_file_read(gint folder,
 	return blob;
 }
 
+/* (nullable): what is in a file of groups with keys */
+GKeyFile *
+cabinet_file_read_keys(const gchar *filename, GError **error)
+{
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GKeyFile) kf = g_key_file_new();
+
+	blob = cabinet_file_read(AT_FDCWD, filename, 0, CABINET_FILE_SIZE_MAX, NULL, error);
+	if (blob == NULL || !g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, error)) {
+		g_prefix_error(error, "failed to read %s: ", filename);
+		return NULL;
+	}
+	return g_steal_pointer(&kf);
+}
+
 /* a new file, up to the disk */
 gboolean
 cabinet_file_write(gint folder, const gchar *name, GBytes *blob, mode_t mode, GError **error)
@@ -154,15 +164,13 @@ cabinet_file_is_same(gint folder, const gchar *name, gint fd)
 gchar *
 cabinet_file_hash(GChecksumType kind, GBytes *blob)
 {
-	gnutls_digest_algorithm_t digest = kind == G_CHECKSUM_SHA1 ? GNUTLS_DIG_SHA1
-								   : GNUTLS_DIG_SHA256;
-	guint8 buf[32] = {0};
-	GString *str = g_string_new(NULL);
+	g_autoptr(GByteArray) hash = g_byte_array_new();
 
-	if (gnutls_hash_fast(digest, g_bytes_get_data(blob, NULL), g_bytes_get_size(blob), buf) !=
-	    0)
-		g_error("GnuTLS has no SHA-256");
-	for (gssize i = 0; i < g_checksum_type_get_length(kind); i++)
-		g_string_append_printf(str, "%02x", buf[i]);
-	return g_string_free(str, FALSE);
+	g_byte_array_set_size(hash, g_checksum_type_get_length(kind));
+	if (gnutls_hash_fast(kind == G_CHECKSUM_SHA1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256,
+			     g_bytes_get_data(blob, NULL),
+			     g_bytes_get_size(blob),
+			     hash->data) != 0)
+		g_error("GnuTLS cannot hash");
+	return fu_byte_array_to_string(hash);
 }

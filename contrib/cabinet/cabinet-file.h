@@ -26,6 +26,9 @@ cabinet_file_read(gint folder,
 		  gsize size_max,
 		  struct stat *st,
 		  GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(2);
+GKeyFile *
+cabinet_file_read_keys(const gchar *filename, GError **error) G_GNUC_WARN_UNUSED_RESULT
+    G_GNUC_NON_NULL(1);
 gboolean
 cabinet_file_write(gint folder, const gchar *name, GBytes *blob, mode_t mode, GError **error)
     G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(2, 3);

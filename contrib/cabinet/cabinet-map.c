@@ -41,8 +41,7 @@ cabinet_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 	const gchar *version = NULL;
 	g_autofree gchar *series = NULL;
 
-	if (node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
-	    json_node_get_value_type(node) == G_TYPE_STRING)
+	if (node != NULL && json_node_get_value_type(node) == G_TYPE_STRING)
 		version = json_node_get_string(node);
 	if (version == NULL) {
 		cabinet_fail(error, "%s has no version, expected a text such as \"1.5.06\"", key);
@@ -62,17 +61,15 @@ cabinet_map_parse_version(JsonNode *node, const gchar *key, GError **error)
 static GPtrArray *
 cabinet_map_parse_versions(JsonNode *node, const gchar *key, GError **error)
 {
-	JsonArray *array;
 	g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
 
 	if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node)) {
 		cabinet_fail(error, "%s is not a list of versions", key);
 		return NULL;
 	}
-	array = json_node_get_array(node);
-	for (guint i = 0; i < json_array_get_length(array); i++) {
-		gchar *version =
-		    cabinet_map_parse_version(json_array_get_element(array, i), key, error);
+	for (guint i = 0; i < json_array_get_length(json_node_get_array(node)); i++) {
+		JsonNode *element = json_array_get_element(json_node_get_array(node), i);
+		gchar *version = cabinet_map_parse_version(element, key, error);
 		if (version == NULL)
 			return NULL;
 		g_ptr_array_add(versions, version);
@@ -107,36 +104,32 @@ static gboolean
 cabinet_map_release_parse(CabinetMapRelease *self, JsonNode *node, GError **error)
 {
 	JsonObject *obj;
+	JsonNode *min_version;
+	JsonNode *seamldrs;
+	JsonNode *strict_from;
+	JsonNode *version;
 
 	if (!JSON_NODE_HOLDS_OBJECT(node))
 		return cabinet_fail(error, "is not an object");
 	obj = json_node_get_object(node);
-	self->version =
-	    cabinet_map_parse_version(json_object_get_member(obj, CABINET_MAP_KEY_VERSION),
-				      CABINET_MAP_KEY_VERSION,
-				      error);
+	version = json_object_get_member(obj, CABINET_MAP_KEY_VERSION);
+	min_version = json_object_get_member(obj, CABINET_MAP_KEY_MIN);
+	seamldrs = json_object_get_member(obj, CABINET_MAP_KEY_SEAMLDRS);
+	strict_from = json_object_get_member(obj, CABINET_MAP_KEY_STRICT);
+	self->version = cabinet_map_parse_version(version, CABINET_MAP_KEY_VERSION, error);
 	if (self->version == NULL)
 		return FALSE;
-	self->min_version =
-	    cabinet_map_parse_version(json_object_get_member(obj, CABINET_MAP_KEY_MIN),
-				      CABINET_MAP_KEY_MIN,
-				      error);
+	self->min_version = cabinet_map_parse_version(min_version, CABINET_MAP_KEY_MIN, error);
 	if (self->min_version == NULL)
 		return FALSE;
-	self->seamldrs =
-	    cabinet_map_parse_versions(json_object_get_member(obj, CABINET_MAP_KEY_SEAMLDRS),
-				       CABINET_MAP_KEY_SEAMLDRS,
-				       error);
+	self->seamldrs = cabinet_map_parse_versions(seamldrs, CABINET_MAP_KEY_SEAMLDRS, error);
 	if (self->seamldrs == NULL || !cabinet_map_check_seamldrs(self->seamldrs, error))
 		return FALSE;
 
 	/* not in the first editions of the map */
-	if (!json_object_has_member(obj, CABINET_MAP_KEY_STRICT))
+	if (strict_from == NULL)
 		return TRUE;
-	self->strict_from =
-	    cabinet_map_parse_versions(json_object_get_member(obj, CABINET_MAP_KEY_STRICT),
-				       CABINET_MAP_KEY_STRICT,
-				       error);
+	self->strict_from = cabinet_map_parse_versions(strict_from, CABINET_MAP_KEY_STRICT, error);
 	return self->strict_from != NULL;
 }
 
@@ -171,9 +164,9 @@ cabinet_map_get_releases(JsonParser *parser)
 }
 
 /* what json-glib would take nevertheless, each of which could hide something from whoever looks at
- * the file; returns what is wrong */
+ * the file; returns what is wrong, and the number of names in the objects */
 static const gchar *
-cabinet_map_find_fault(const gchar *text, gsize textsz)
+cabinet_map_find_fault(const gchar *text, gsize textsz, guint *members)
 {
 	gboolean done = FALSE;
 	gboolean string = FALSE;
@@ -194,6 +187,7 @@ cabinet_map_find_fault(const gchar *text, gsize textsz)
 			continue;
 		if (done)
 			return "has something after its end";
+		*members += text[i] == ':';
 		if (text[i] == '{' || text[i] == '[')
 			depth++;
 		else if (text[i] == '}' || text[i] == ']')
@@ -207,24 +201,9 @@ cabinet_map_find_fault(const gchar *text, gsize textsz)
 }
 
 static void
-cabinet_map_object_start_cb(JsonParser *parser, GArray *sizes)
+cabinet_map_object_end_cb(JsonParser *parser, JsonObject *obj, guint *members)
 {
-	guint size = 0;
-	g_array_append_val(sizes, size);
-}
-
-static void
-cabinet_map_object_member_cb(JsonParser *parser, JsonObject *obj, const gchar *name, GArray *sizes)
-{
-	g_array_index(sizes, guint, sizes->len - 1)++;
-}
-
-static void
-cabinet_map_object_end_cb(JsonParser *parser, JsonObject *obj, GArray *sizes)
-{
-	guint *duplicates = &g_array_index(sizes, guint, 0);
-	*duplicates += g_array_index(sizes, guint, sizes->len - 1) - json_object_get_size(obj);
-	g_array_set_size(sizes, sizes->len - 1);
+	*members -= json_object_get_size(obj);
 }
 
 /* of two members with the same name, json-glib takes the last */
@@ -232,29 +211,18 @@ static gboolean
 cabinet_map_parse_text(JsonParser *parser, GBytes *blob, GError **error)
 {
 	gsize textsz = 0;
-	guint duplicates = 0;
-	const gchar *fault;
+	guint members = 0;
 	const gchar *text = g_bytes_get_data(blob, &textsz);
-	g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(guint));
+	const gchar *fault = cabinet_map_find_fault(text, textsz, &members);
 
-	fault = cabinet_map_find_fault(text, textsz);
 	if (fault == NULL) {
-		g_array_append_val(sizes, duplicates);
-		g_signal_connect(parser,
-				 "object-start",
-				 G_CALLBACK(cabinet_map_object_start_cb),
-				 sizes);
-		g_signal_connect(parser,
-				 "object-member",
-				 G_CALLBACK(cabinet_map_object_member_cb),
-				 sizes);
 		g_signal_connect(parser,
 				 "object-end",
 				 G_CALLBACK(cabinet_map_object_end_cb),
-				 sizes);
+				 &members);
 		if (!json_parser_load_from_data(parser, text, textsz, error))
 			return FALSE;
-		if (g_array_index(sizes, guint, 0) > 0)
+		if (members > 0)
 			fault = "has a name twice in the same object";
 	}
 	if (fault != NULL)

@@ -17,6 +17,7 @@ typedef struct {
 	gchar *min_version;	/* the oldest running one that a guest survives */
 	GPtrArray *seamldrs;	/* (element-type utf8): alternatives, the oldest of each series */
 	GPtrArray *strict_from; /* (element-type utf8) (nullable): if the map is too old to say */
+	gboolean has_image;	/* that is published, set by whoever looks for images */
 } CabinetMapRelease;
 
 GPtrArray *

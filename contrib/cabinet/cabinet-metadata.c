@@ -59,19 +59,17 @@ cabinet_metadata_new(void)
 	return self;
 }
 
-/* takes the components of @archive, which nobody can use afterwards */
 gboolean
 cabinet_metadata_add(CabinetMetadata *self,
-		     const CabinetArchive *archive,
+		     const CabinetRelease *release,
 		     const CabinetOptions *options,
 		     const CabinetMetainfoContainer *container,
 		     GError **error)
 {
-	for (guint i = 0; i < archive->components->len; i++) {
+	for (guint i = 0; i < release->targets->len; i++) {
+		const CabinetTarget *target = &g_array_index(release->targets, CabinetTarget, i);
 		g_autofree gchar *xml = NULL;
-		XbBuilderNode *component = g_ptr_array_index(archive->components, i);
-		cabinet_metainfo_add_container(component, archive->release, options, container);
-		xml = cabinet_archive_export(component, XB_NODE_EXPORT_FLAG_NONE, error);
+		xml = cabinet_metainfo_build(release, target, options, container, error);
 		if (xml == NULL)
 			return FALSE;
 		cabinet_metadata_append(self, xml, ZSTD_e_continue);

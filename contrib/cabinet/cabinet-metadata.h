@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "cabinet-archive.h"
+#include "cabinet-metainfo.h"
 
 /* of a remote; compressed while it is written, so that its size does not matter */
 typedef struct CabinetMetadata CabinetMetadata;
@@ -17,7 +17,7 @@ void
 cabinet_metadata_free(CabinetMetadata *self);
 gboolean
 cabinet_metadata_add(CabinetMetadata *self,
-		     const CabinetArchive *archive,
+		     const CabinetRelease *release,
 		     const CabinetOptions *options,
 		     const CabinetMetainfoContainer *container,
 		     GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);

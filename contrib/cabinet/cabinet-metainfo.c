@@ -6,27 +6,20 @@
 
 #include "config.h"
 
+#include "cabinet-file.h"
 #include "cabinet-metainfo.h"
 #include "cabinet-requires.h"
 
-#define CABINET_METAINFO_ABOUT                                                                     \
-	"The TDX module is software by Intel that isolates confidential guests, so-called trust "  \
-	"domains (TDs), from the host. "
-#define CABINET_METAINFO_ABOUT_RUNNING                                                             \
-	"It is replaced while they are running; after a full reset the one that the boot loads "   \
-	"runs again."
-#define CABINET_METAINFO_ABOUT_BOOT                                                                \
-	"This is the one on the EFI system partition, which the next boot loads."
-#define CABINET_METAINFO_BOOT_TEXT                                                                 \
-	"It is written to the EFI system partition, and loaded from there at the next boot, if "   \
-	"the firmware is set to do so. Some firmware ignores these files and loads a TDX module "  \
-	"of its own. Until then nothing changes for guests."
-#define CABINET_METAINFO_BOOT_MESSAGE                                                              \
-	"The new TDX module is loaded at the next boot. Some firmware ignores the files on the "   \
-	"EFI system partition, so compare the version that runs afterwards."
-#define CABINET_METAINFO_HOMEPAGE                                                                  \
-	"https://github.com/intel/confidential-computing.tdx.tdx-module.binaries"
-#define CABINET_METAINFO_DETAILS CABINET_METAINFO_HOMEPAGE "/releases"
+/* of metainfo.xml.in; a line of it is left out if one of the values in it is not known */
+#define CABINET_METAINFO_RESOURCE    "/tdx-module-cabinet/metainfo.xml.in"
+#define CABINET_METAINFO_PLACEHOLDER "@([A-Z0-9]+)@"
+
+/* fwupd 2.1.7 and later take no more */
+#define CABINET_METAINFO_REGEX_MAX 1024 /* characters */
+
+/* nor does LVFS, in a paragraph and in all */
+#define CABINET_METAINFO_PARAGRAPH_MAX 300  /* characters */
+#define CABINET_METAINFO_TEXT_MAX      1000 /* characters */
 
 /* as in the sigstructs of the releases so far */
 static const struct {
@@ -66,311 +59,299 @@ cabinet_metainfo_get_payload_name(const CabinetRelease *release)
 	return g_strdup_printf("tdx_module_%s.blob", release->version);
 }
 
+/*
+ * the values
+ */
+
+/* as XML; takes @value */
+static void
+cabinet_metainfo_set(GHashTable *values, const gchar *name, gchar *value)
+{
+	g_hash_table_insert(values,
+			    (gpointer)name,
+			    value != NULL ? g_markup_escape_text(value, -1) : NULL);
+	g_free(value);
+}
+
+/* takes @regex */
+static gboolean
+cabinet_metainfo_set_regex(GHashTable *values,
+			   const gchar *name,
+			   const gchar *key,
+			   gchar *regex,
+			   GError **error)
+{
+	gsize length = strlen(regex);
+
+	cabinet_metainfo_set(values, name, regex);
+	if (length <= CABINET_METAINFO_REGEX_MAX)
+		return TRUE;
+	return cabinet_fail(error,
+			    "%s makes a requirement of %zu characters, expected at most %i, as "
+			    "fwupd takes no more; correct the map",
+			    key,
+			    length,
+			    CABINET_METAINFO_REGEX_MAX);
+}
+
 /* fwupd explains why a host cannot take a release only if it has all the GUIDs that it is for, so
- * there is a component for each CPU */
+ * there is a component for each CPU; LVFS merges what has the same ID, and with that the
+ * requirements */
 static void
-cabinet_metainfo_add_provides(XbBuilderNode *component,
-			      const CabinetRelease *release,
-			      const CabinetTarget *target)
+cabinet_metainfo_set_target(GHashTable *values,
+			    const CabinetRelease *release,
+			    const CabinetTarget *target)
 {
-	g_autofree gchar *kind = target->boot ? g_strdup("BOOT")
-					      : g_strdup_printf("SERIES_%s", release->series);
-	g_autofree gchar *instance_id = g_strdup_printf("TDX\\%s&FMS_%X", kind, target->signature);
-	g_autofree gchar *guid = fwupd_guid_hash_string(instance_id);
-	g_autoptr(XbBuilderNode) provides = xb_builder_node_insert(component, "provides", NULL);
-	xb_builder_node_insert_text(provides, "firmware", guid, "type", "flashed", NULL);
-}
+	g_autofree gchar *instance_id = NULL;
+	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
 
-static void
-cabinet_metainfo_add_custom(XbBuilderNode *component, const CabinetTarget *target)
-{
-	g_autoptr(XbBuilderNode) custom = xb_builder_node_insert(component, "custom", NULL);
-	xb_builder_node_insert_text(custom, "value", "triplet", "key", "LVFS::VersionFormat", NULL);
-	xb_builder_node_insert_text(custom,
-				    "value",
-				    "com.intel.tdx-module",
-				    "key",
-				    "LVFS::UpdateProtocol",
-				    NULL);
 	if (target->boot)
-		xb_builder_node_insert_text(custom,
-					    "value",
-					    CABINET_METAINFO_BOOT_MESSAGE,
-					    "key",
-					    "LVFS::UpdateMessage",
-					    NULL);
+		instance_id = g_strdup_printf("TDX\\BOOT&FMS_%X", target->signature);
+	else
+		instance_id =
+		    g_strdup_printf("TDX\\SERIES_%s&FMS_%X", release->series, target->signature);
+	cabinet_metainfo_set(values, target->boot ? "BOOT" : "RUNNING", g_strdup(""));
+	cabinet_metainfo_set(values, "CPU", cabinet_metainfo_signature_to_name(target->signature));
+	cabinet_metainfo_set(values, "GUID", fwupd_guid_hash_string(instance_id));
+	cabinet_metainfo_set(values, "ID", g_strdup_printf("%s_%x", version, target->signature));
 }
 
-static void
-cabinet_metainfo_add_running_text(XbBuilderNode *description,
-				  const CabinetRelease *release,
-				  const CabinetOptions *options)
+/* of a module that is to replace the running one; the one at boot has none but for fwupd */
+static gboolean
+cabinet_metainfo_set_requires(GHashTable *values,
+			      const CabinetRelease *release,
+			      const CabinetOptions *options,
+			      GError **error)
 {
-	g_autofree gchar *requires = cabinet_requires_to_text(release, options);
+	const CabinetMapRelease *map = release->map;
 
-	xb_builder_node_insert_text(
-	    description,
-	    "p",
-	    "Guests keep running, but for a pause that grows with the number of CPUs. None should "
-	    "be built or migrated during the update, and whoever checks attestation has to know "
-	    "the new values first.",
-	    NULL);
-	xb_builder_node_insert_text(description, "p", requires, NULL);
+	/* a version that is not known passes "ge": contrib/upstream/fwupd/0006 */
+	cabinet_metainfo_set(values, "MINIMUM", g_strdup(map->min_version));
+	cabinet_metainfo_set(values, "NEEDS", cabinet_requires_to_text(map, options->strict));
+	if (!cabinet_metainfo_set_regex(values,
+					"SEAMLDRS",
+					CABINET_MAP_KEY_SEAMLDRS,
+					cabinet_requires_minimum_to_regex(map->seamldrs),
+					error))
+		return FALSE;
+	return !options->strict ||
+	       cabinet_metainfo_set_regex(values,
+					  "STRICT",
+					  CABINET_MAP_KEY_STRICT,
+					  cabinet_requires_exact_to_regex(map->strict_from),
+					  error);
+}
+
+/* what a release fixes; what mends a module that is out of date is critical */
+static void
+cabinet_metainfo_set_fixes(GHashTable *values,
+			   const CabinetRelease *release,
+			   const CabinetOptions *options)
+{
+	const TdxTcbInfo *tcb_info = release->tcb_info;
+	gchar *urgency = cabinet_options_get_urgency(options, release->version);
+	g_auto(GStrv) typed = cabinet_options_get_issues(options, release->version);
+	g_autoptr(GPtrArray) fixed =
+	    tcb_info != NULL ? tdx_tcb_info_get_fixed(tcb_info, release->svn) : g_ptr_array_new();
+	g_autoptr(GString) xml = g_string_new("      <issues>");
+
+	for (guint i = 0; typed != NULL && typed[i] != NULL; i++) {
+		if (!g_ptr_array_find_with_equal_func(fixed, typed[i], g_str_equal, NULL))
+			g_ptr_array_add(fixed, typed[i]);
+	}
+	for (guint i = 0; i < fixed->len; i++) {
+		const gchar *issue = g_ptr_array_index(fixed, i);
+		const gchar *type = g_str_has_prefix(issue, "CVE-") ? "cve" : "intel";
+		g_autofree gchar *text =
+		    g_markup_printf_escaped("\n        <issue type=\"%s\">%s</issue>", type, issue);
+		g_string_append(xml, text);
+	}
+	g_string_append(xml, "\n      </issues>");
+	if (fixed->len > 0)
+		g_hash_table_insert(values, (gpointer) "ISSUES", g_strdup(xml->str));
+	if (urgency == NULL)
+		urgency = g_strdup(tcb_info != NULL &&
+					   tdx_tcb_info_mends_out_of_date(tcb_info, release->svn)
+				       ? "critical"
+				       : "medium");
+	cabinet_metainfo_set(values, "URGENCY", urgency);
 }
 
 /* e.g. `; by Intel's TCB info, set 20 of 2026-08-13: UpToDate` */
 static gchar *
 cabinet_metainfo_get_tcb_text(const CabinetRelease *release)
 {
-	const TdxTcbLevel *level;
-
 	if (release->tcb_info == NULL)
 		return g_strdup("");
-	level = tdx_tcb_info_find_level(release->tcb_info, release->svn);
 	return g_strdup_printf("; by Intel's TCB info, set %" G_GUINT64_FORMAT " of %s: %s",
 			       release->tcb_info->set,
 			       release->tcb_info->date,
-			       level->status);
-}
-
-/* paragraphs only, as LVFS promotes nothing with a list */
-static void
-cabinet_metainfo_add_release_description(XbBuilderNode *parent,
-					 const CabinetRelease *release,
-					 const CabinetTarget *target,
-					 const CabinetOptions *options)
-{
-	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
-	g_autofree gchar *mrseam = g_strdup_printf("MRSEAM: %s", release->mrseam);
-	g_autofree gchar *svn = cabinet_release_get_svn_str(release);
-	g_autofree gchar *text = cabinet_options_get_description(options, release->version);
-	g_autofree gchar *tcb = cabinet_metainfo_get_tcb_text(release);
-	g_autofree gchar *values = NULL;
-	g_autoptr(XbBuilderNode) description = xb_builder_node_insert(parent, "description", NULL);
-
-	if (text != NULL)
-		xb_builder_node_insert_text(description, "p", text, NULL);
-	if (target->boot)
-		xb_builder_node_insert_text(description, "p", CABINET_METAINFO_BOOT_TEXT, NULL);
-	else
-		cabinet_metainfo_add_running_text(description, release, options);
-	values = g_strdup_printf("Signed on %s for %s, security version (SVN): %s%s",
-				 release->date,
-				 cpu,
-				 svn,
-				 tcb);
-	xb_builder_node_insert_text(description, "p", values, NULL);
-	xb_builder_node_insert_text(description, "p", mrseam, NULL);
+			       tdx_tcb_info_find_level(release->tcb_info, release->svn)->status);
 }
 
 static void
-cabinet_metainfo_add_issues(XbBuilderNode *parent,
-			    const CabinetRelease *release,
-			    const CabinetOptions *options)
-{
-	g_auto(GStrv) typed = cabinet_options_get_issues(options, release->version);
-	g_autoptr(GPtrArray) fixed = NULL;
-	g_autoptr(XbBuilderNode) issues = NULL;
-
-	fixed = release->tcb_info != NULL ? tdx_tcb_info_get_fixed(release->tcb_info, release->svn)
-					  : g_ptr_array_new();
-	for (guint i = 0; typed != NULL && typed[i] != NULL; i++) {
-		if (!g_ptr_array_find_with_equal_func(fixed, typed[i], g_str_equal, NULL))
-			g_ptr_array_add(fixed, typed[i]);
-	}
-	if (fixed->len > 0)
-		issues = xb_builder_node_insert(parent, "issues", NULL);
-	for (guint i = 0; i < fixed->len; i++) {
-		const gchar *issue = g_ptr_array_index(fixed, i);
-		xb_builder_node_insert_text(issues,
-					    "issue",
-					    issue,
-					    "type",
-					    g_str_has_prefix(issue, "CVE-") ? "cve" : "intel",
-					    NULL);
-	}
-}
-
-/* what mends a module that is out of date is critical */
-static gchar *
-cabinet_metainfo_get_urgency(const CabinetRelease *release, const CabinetOptions *options)
-{
-	gchar *urgency = cabinet_options_get_urgency(options, release->version);
-
-	if (urgency != NULL)
-		return urgency;
-	if (release->tcb_info != NULL &&
-	    tdx_tcb_info_mends_out_of_date(release->tcb_info, release->svn))
-		return g_strdup("critical");
-	return g_strdup("medium");
-}
-
-static void
-cabinet_metainfo_add_checksum(XbBuilderNode *bn,
-			      const gchar *type,
-			      const gchar *target,
-			      const gchar *filename,
-			      const gchar *checksum)
-{
-	xb_builder_node_insert_text(bn,
-				    "checksum",
-				    checksum,
-				    "type",
-				    type,
-				    "target",
-				    target,
-				    "filename",
-				    filename,
-				    NULL);
-}
-
-/* of the file that the firmware loads; LVFS looks for its type in `kind` */
-static void
-cabinet_metainfo_add_device_checksum(XbBuilderNode *bn, const CabinetRelease *release)
-{
-	xb_builder_node_insert_text(bn,
-				    "checksum",
-				    release->module_sha256,
-				    "type",
-				    "sha256",
-				    "kind",
-				    "sha256",
-				    "target",
-				    "device",
-				    NULL);
-}
-
-static void
-cabinet_metainfo_add_release(XbBuilderNode *component,
+cabinet_metainfo_set_release(GHashTable *values,
 			     const CabinetRelease *release,
-			     const CabinetTarget *target,
 			     const CabinetOptions *options)
 {
-	g_autofree gchar *filename = cabinet_metainfo_get_payload_name(release);
-	g_autofree gchar *size = g_strdup_printf("%zu", release->payload_size);
-	g_autofree gchar *urgency = cabinet_metainfo_get_urgency(release, options);
-	g_autoptr(XbBuilderNode) releases = xb_builder_node_insert(component, "releases", NULL);
-	g_autoptr(XbBuilderNode) bn = xb_builder_node_insert(releases,
-							     "release",
-							     "version",
-							     release->version,
-							     "date",
-							     release->date,
-							     "urgency",
-							     urgency,
-							     NULL);
-	cabinet_metainfo_add_checksum(bn, "sha256", "content", filename, release->payload_sha256);
-	if (target->boot)
-		cabinet_metainfo_add_device_checksum(bn, release);
-	xb_builder_node_insert_text(bn, "size", size, "type", "installed", NULL);
-	xb_builder_node_insert_text(bn, "url", CABINET_METAINFO_DETAILS, "type", "details", NULL);
-	cabinet_metainfo_add_release_description(bn, release, target, options);
-	cabinet_metainfo_add_issues(bn, release, options);
+	cabinet_metainfo_set(values, "DATE", g_strdup(release->date));
+	cabinet_metainfo_set(values,
+			     "DESCRIPTION",
+			     cabinet_options_get_description(options, release->version));
+	cabinet_metainfo_set(values, "FWUPD", g_strdup(options->fwupd_version));
+	cabinet_metainfo_set(values, "MODULESHA256", g_strdup(release->module_sha256));
+	cabinet_metainfo_set(values, "MRSEAM", g_strdup(release->mrseam));
+	cabinet_metainfo_set(values, "PAYLOAD", cabinet_metainfo_get_payload_name(release));
+	cabinet_metainfo_set(values, "PAYLOADSHA256", g_strdup(release->payload_sha256));
+	cabinet_metainfo_set(values, "PAYLOADSIZE", g_strdup_printf("%zu", release->payload_size));
+	cabinet_metainfo_set(values, "SERIES", g_strdup(release->series));
+	cabinet_metainfo_set(values, "SVN", cabinet_release_get_svn_str(release));
+	cabinet_metainfo_set(values, "TCB", cabinet_metainfo_get_tcb_text(release));
+	cabinet_metainfo_set(values, "VERSION", g_strdup(release->version));
 }
 
 static void
-cabinet_metainfo_add_texts(XbBuilderNode *component,
-			   const CabinetRelease *release,
-			   const CabinetTarget *target)
-{
-	g_autofree gchar *cpu = cabinet_metainfo_signature_to_name(target->signature);
-	g_autofree gchar *id = NULL;
-	g_autofree gchar *summary = NULL;
-	g_autofree gchar *suffix = g_strdup_printf("%s, %s", release->series, cpu);
-	g_autofree gchar *version = g_strdelimit(g_strdup(release->version), ".", '_');
-	g_autoptr(XbBuilderNode) categories = NULL;
-	g_autoptr(XbBuilderNode) description = NULL;
-
-	/* LVFS merges what has the same ID, and with that the requirements */
-	id = g_strdup_printf("com.intel.tdx_module%s.v%s_%x.firmware",
-			     target->boot ? "_boot" : "",
-			     version,
-			     target->signature);
-	xb_builder_node_insert_text(component, "id", id, NULL);
-	xb_builder_node_insert_text(component,
-				    "name",
-				    target->boot ? "TDX Module at Boot" : "TDX Module",
-				    NULL);
-	xb_builder_node_insert_text(component, "name_variant_suffix", suffix, NULL);
-	summary = g_strdup_printf("Intel TDX module for %s processors, %s",
-				  cpu,
-				  target->boot ? "loaded at the next boot"
-					       : "replaced while guests are running");
-	xb_builder_node_insert_text(component, "summary", summary, NULL);
-	description = xb_builder_node_insert(component, "description", NULL);
-	xb_builder_node_insert_text(description,
-				    "p",
-				    target->boot
-					? CABINET_METAINFO_ABOUT CABINET_METAINFO_ABOUT_BOOT
-					: CABINET_METAINFO_ABOUT CABINET_METAINFO_ABOUT_RUNNING,
-				    NULL);
-	xb_builder_node_insert_text(component,
-				    "url",
-				    CABINET_METAINFO_HOMEPAGE,
-				    "type",
-				    "homepage",
-				    NULL);
-	xb_builder_node_insert_text(component, "metadata_license", "CC0-1.0", NULL);
-	xb_builder_node_insert_text(component, "project_license", "LicenseRef-proprietary", NULL);
-	xb_builder_node_insert_text(component, "developer_name", "Intel", NULL);
-	categories = xb_builder_node_insert(component, "categories", NULL);
-	xb_builder_node_insert_text(categories, "category", "X-Device", NULL);
-}
-
-/* what is in a cabinet beside the image, for one of the devices */
-XbBuilderNode *
-cabinet_metainfo_build(const CabinetRelease *release,
-		       const CabinetTarget *target,
-		       const CabinetOptions *options,
-		       GError **error)
-{
-	g_autoptr(XbBuilderNode) component = xb_builder_node_new("component");
-	g_autoptr(XbBuilderNode) requires = NULL;
-
-	xb_builder_node_set_attr(component, "type", "firmware");
-	cabinet_metainfo_add_texts(component, release, target);
-	cabinet_metainfo_add_provides(component, release, target);
-	requires = xb_builder_node_insert(component, "requires", NULL);
-	if (!cabinet_requires_build(requires, release, target, options, error))
-		return NULL;
-	cabinet_metainfo_add_custom(component, target);
-	cabinet_metainfo_add_release(component, release, target, options);
-	return g_steal_pointer(&component);
-}
-
-/* makes of a component what a remote has of it */
-void
-cabinet_metainfo_add_container(XbBuilderNode *component,
+cabinet_metainfo_set_container(GHashTable *values,
 			       const CabinetRelease *release,
 			       const CabinetOptions *options,
 			       const CabinetMetainfoContainer *container)
 {
 	g_autofree gchar *iso8601 = g_strdup_printf("%sT00:00:00Z", release->date);
-	g_autofree gchar *size = g_strdup_printf("%zu", container->size);
-	g_autofree gchar *timestamp = NULL;
-	g_autoptr(XbBuilderNode) releases = xb_builder_node_get_child(component, "releases", NULL);
-	g_autoptr(XbBuilderNode) bn = xb_builder_node_get_child(releases, "release", NULL);
 	g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(iso8601, NULL);
 
-	timestamp = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(dt));
-	xb_builder_node_remove_attr(bn, "date");
-	xb_builder_node_set_attr(bn, "timestamp", timestamp);
-	xb_builder_node_insert_text(bn, "location", container->filename, NULL);
-	cabinet_metainfo_add_checksum(bn,
-				      "sha1",
-				      "container",
-				      container->filename,
-				      container->sha1);
-	cabinet_metainfo_add_checksum(bn,
-				      "sha256",
-				      "container",
-				      container->filename,
-				      container->sha256);
-	xb_builder_node_insert_text(bn, "size", size, "type", "download", NULL);
-	if (options->phased_update > 0) {
-		g_autofree gchar *phased = g_strdup_printf("%d", options->phased_update);
-		g_autoptr(XbBuilderNode) requires =
-		    xb_builder_node_get_child(component, "requires", NULL);
-		xb_builder_node_insert_text(requires, "phased_update", phased, NULL);
+	cabinet_metainfo_set(values, "REMOTE", g_strdup(""));
+	cabinet_metainfo_set(values, "CONTAINER", g_strdup(container->filename));
+	cabinet_metainfo_set(values, "SHA1", g_strdup(container->sha1));
+	cabinet_metainfo_set(values, "SHA256", g_strdup(container->sha256));
+	cabinet_metainfo_set(values, "SIZE", g_strdup_printf("%zu", container->size));
+	cabinet_metainfo_set(values, "TIMESTAMP", g_date_time_format(dt, "%s"));
+	if (options->phased_update > 0)
+		cabinet_metainfo_set(values,
+				     "PHASED",
+				     g_strdup_printf("%d", options->phased_update));
+}
+
+/*
+ * the text
+ */
+
+static gboolean
+cabinet_metainfo_replace_cb(const GMatchInfo *match, GString *xml, gpointer user_data)
+{
+	g_autofree gchar *name = g_match_info_fetch(match, 1);
+	g_string_append(xml, g_hash_table_lookup(user_data, name));
+	return FALSE;
+}
+
+static gchar *
+cabinet_metainfo_fill(GHashTable *values)
+{
+	g_autoptr(GBytes) blob = g_resources_lookup_data(CABINET_METAINFO_RESOURCE, 0, NULL);
+	g_auto(GStrv) lines = fu_strsplit_bytes(blob, "\n", -1);
+	g_autoptr(GRegex) regex = g_regex_new(CABINET_METAINFO_PLACEHOLDER, 0, 0, NULL);
+	g_autoptr(GString) xml = g_string_new(NULL);
+
+	for (guint i = 0; lines[i] != NULL; i++) {
+		gboolean known = lines[i][0] != '\0';
+		g_autofree gchar *line = NULL;
+		g_autoptr(GMatchInfo) match = NULL;
+
+		g_regex_match(regex, lines[i], 0, &match);
+		for (; known && g_match_info_matches(match); g_match_info_next(match, NULL)) {
+			g_autofree gchar *name = g_match_info_fetch(match, 1);
+			known = g_hash_table_lookup(values, name) != NULL;
+		}
+		if (!known)
+			continue;
+		line = g_regex_replace_eval(regex,
+					    lines[i],
+					    -1,
+					    0,
+					    0,
+					    cabinet_metainfo_replace_cb,
+					    values,
+					    NULL);
+		g_string_append_printf(xml, "%s\n", line);
 	}
+	return g_string_free(g_steal_pointer(&xml), FALSE);
+}
+
+/* the server counts the paragraphs of a release with what is between them */
+static void
+cabinet_metainfo_check_text_cb(GMarkupParseContext *context,
+			       const gchar *text,
+			       gsize textsz,
+			       gpointer user_data,
+			       GError **error)
+{
+	const GSList *elements = g_markup_parse_context_get_element_stack(context);
+	glong length = g_utf8_strlen(text, textsz);
+	glong *total = user_data;
+
+	if (g_strcmp0(elements->data, "p") != 0 ||
+	    g_strcmp0(elements->next->next->data, "release") != 0)
+		return;
+	*total += (*total > 0 ? 2 : 0) + length;
+	if (length > CABINET_METAINFO_PARAGRAPH_MAX)
+		cabinet_fail(error,
+			     "a paragraph has %li characters, expected at most %i, as LVFS wants; "
+			     "leave --strict out, or correct the map: %.*s",
+			     length,
+			     CABINET_METAINFO_PARAGRAPH_MAX,
+			     (gint)textsz,
+			     text);
+	else if (*total > CABINET_METAINFO_TEXT_MAX)
+		cabinet_fail(error,
+			     "with what the tool adds the description has %li "
+			     "characters, expected at most %i, as LVFS wants; shorten "
+			     "--description or Description in --notes",
+			     *total,
+			     CABINET_METAINFO_TEXT_MAX);
+}
+
+static gboolean
+cabinet_metainfo_check(const gchar *xml, GError **error)
+{
+	glong total = 0;
+	const GMarkupParser parser = {.text = cabinet_metainfo_check_text_cb};
+	g_autoptr(GMarkupParseContext) context =
+	    g_markup_parse_context_new(&parser, 0, &total, NULL);
+
+	/* what no XML may have, not even escaped */
+	if (!g_utf8_validate(xml, -1, NULL) ||
+	    g_regex_match_simple("&#x|[^\\n\\x{20}-\\x{fffd}\\x{10000}-\\x{10ffff}]", xml, 0, 0))
+		return cabinet_fail(error,
+				    "a text has control characters or is not UTF-8, expected what "
+				    "XML can hold");
+	return g_markup_parse_context_parse(context, xml, -1, error) &&
+	       g_markup_parse_context_end_parse(context, error);
+}
+
+/* what is in a cabinet beside the image, for one of the devices; with @container (nullable) what
+ * the metadata of a remote has of it; fails if that would not be XML, or LVFS refuse it */
+gchar *
+cabinet_metainfo_build(const CabinetRelease *release,
+		       const CabinetTarget *target,
+		       const CabinetOptions *options,
+		       const CabinetMetainfoContainer *container,
+		       GError **error)
+{
+	g_autofree gchar *xml = NULL;
+	g_autoptr(GHashTable) values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+
+	cabinet_metainfo_set_target(values, release, target);
+	if (!target->boot && !cabinet_metainfo_set_requires(values, release, options, error))
+		return NULL;
+	cabinet_metainfo_set_fixes(values, release, options);
+	cabinet_metainfo_set_release(values, release, options);
+	if (container != NULL)
+		cabinet_metainfo_set_container(values, release, options, container);
+	else
+		cabinet_metainfo_set(values, "CABINET", g_strdup(""));
+	xml = cabinet_metainfo_fill(values);
+	if (!cabinet_metainfo_check(xml, error)) {
+		g_prefix_error(error, "TDX module %s: ", release->version);
+		return NULL;
+	}
+	return g_steal_pointer(&xml);
 }

@@ -21,14 +21,9 @@ cabinet_metainfo_get_name(const CabinetRelease *release, const CabinetTarget *ta
     G_GNUC_NON_NULL(1, 2);
 gchar *
 cabinet_metainfo_get_payload_name(const CabinetRelease *release) G_GNUC_NON_NULL(1);
-XbBuilderNode *
+gchar *
 cabinet_metainfo_build(const CabinetRelease *release,
 		       const CabinetTarget *target,
 		       const CabinetOptions *options,
+		       const CabinetMetainfoContainer *container,
 		       GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
-void
-cabinet_metainfo_add_container(XbBuilderNode *component,
-			       const CabinetRelease *release,
-			       const CabinetOptions *options,
-			       const CabinetMetainfoContainer *container)
-    G_GNUC_NON_NULL(1, 2, 3, 4);

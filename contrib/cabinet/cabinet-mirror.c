@@ -38,7 +38,9 @@ struct CabinetMirror {
 	gint current;	      /* what is served now, or -1 */
 	gchar *current_name;  /* (nullable) */
 	gchar *edition;	      /* name of the next one */
-	GHashTable *cabinets; /* (nullable): those of now, by the signed metadata */
+	GBytes *metadata_old; /* (nullable): what is served now */
+	GBytes *sig_old;      /* (nullable): the same */
+	GHashTable *cabinets; /* (nullable): the same, if this signer has signed it */
 	GString *manifest;    /* for Pulp, and for later runs */
 	gboolean all_kept;
 };
@@ -48,6 +50,8 @@ cabinet_mirror_free(CabinetMirror *self)
 {
 	g_clear_pointer(&self->output, cabinet_output_free);
 	g_clear_pointer(&self->remote, cabinet_remote_free);
+	g_clear_pointer(&self->metadata_old, g_bytes_unref);
+	g_clear_pointer(&self->sig_old, g_bytes_unref);
 	g_clear_pointer(&self->cabinets, g_hash_table_unref);
 	cabinet_metadata_free(self->metadata);
 	if (self->current >= 0)
@@ -138,18 +142,19 @@ cabinet_mirror_open_current(CabinetMirror *self, GError **error)
 	return TRUE;
 }
 
-/* signed by this signer, or there are none */
 static void
-cabinet_mirror_load_cabinets(CabinetMirror *self)
+cabinet_mirror_load_current(CabinetMirror *self)
 {
 	struct stat st = {0};
-	g_autoptr(GBytes) metadata =
-	    cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA, &st);
-	g_autoptr(GBytes) sig = cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
 
-	if (metadata != NULL && sig != NULL &&
-	    cabinet_signer_has_signed(self->signer, sig, CABINET_OUTPUT_METADATA, metadata))
-		self->cabinets = cabinet_metadata_read_cabinets(metadata);
+	self->metadata_old = cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA, &st);
+	self->sig_old = cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
+	if (self->metadata_old != NULL && self->sig_old != NULL &&
+	    cabinet_signer_has_signed(self->signer,
+				      self->sig_old,
+				      CABINET_OUTPUT_METADATA,
+				      self->metadata_old))
+		self->cabinets = cabinet_metadata_read_cabinets(self->metadata_old);
 }
 
 /* the link for later; FAT, exFAT and some network file systems have none */
@@ -220,7 +225,7 @@ cabinet_mirror_new(const gchar *path,
 	    !cabinet_mirror_lock(self, error) || !cabinet_mirror_open_current(self, error) ||
 	    !cabinet_mirror_check_folder(self, error))
 		return NULL;
-	cabinet_mirror_load_cabinets(self);
+	cabinet_mirror_load_current(self);
 	return g_steal_pointer(&self);
 }
 
@@ -262,92 +267,60 @@ cabinet_mirror_keep(CabinetMirror *self, const gchar *filename, gchar **sha256)
 }
 
 static void
-cabinet_mirror_add_to_manifest(CabinetMirror *self,
-			       const gchar *filename,
-			       const gchar *sha256,
-			       GBytes *blob)
+cabinet_mirror_append(GString *manifest, const gchar *name, const gchar *sha256, GBytes *blob)
 {
-	g_string_append_printf(self->manifest,
+	g_string_append_printf(manifest,
 			       "%s,%s,%" G_GSIZE_FORMAT "\n",
-			       filename,
+			       name,
 			       sha256,
 			       g_bytes_get_size(blob));
 }
 
-/* a signed cabinet: the one that is there already, if it is the same and not damaged; gives its
- * path as clients see it, and its SHA-256 */
+/* a signed cabinet: the one that is there already, if it is the same and not damaged; notes in
+ * @release where clients see it */
 gboolean
-cabinet_mirror_add(CabinetMirror *self,
-		   const CabinetRelease *release,
-		   gchar **filename,
-		   gchar **sha256,
-		   GError **error)
+cabinet_mirror_add(CabinetMirror *self, CabinetRelease *release, GError **error)
 {
 	CabinetMetainfoContainer container = {0};
 	g_autofree gchar *key = NULL;
 	g_autofree gchar *name = NULL;
 	g_autofree gchar *sha1 = NULL;
-	g_autoptr(CabinetArchive) archive = cabinet_archive_new(release, self->options, error);
+	g_autoptr(FuFirmware) cab = cabinet_archive_new(release, self->options, error);
 	g_autoptr(GBytes) blob = NULL;
 
-	if (archive == NULL)
+	if (cab == NULL)
 		return FALSE;
-	key = cabinet_archive_get_key(archive, self->signer);
+	key = cabinet_archive_get_key(cab, release, self->signer);
 	name = g_strdup_printf("tdx-module-%s-%s.cab", release->version, key);
-	blob = cabinet_mirror_keep(self, name, sha256);
+	blob = cabinet_mirror_keep(self, name, &release->cabinet_sha256);
 	if (blob == NULL) {
 		self->all_kept = FALSE;
-		blob = cabinet_archive_write(archive, self->options, self->signer, error);
+		blob = cabinet_archive_write(cab, release, self->options, self->signer, error);
 		if (blob == NULL || !cabinet_output_write(self->output, name, blob, error))
 			return FALSE;
-		*sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, blob);
+		release->cabinet_sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, blob);
 	}
 	sha1 = cabinet_file_hash(G_CHECKSUM_SHA1, blob);
 	container.filename = name;
 	container.sha1 = sha1;
-	container.sha256 = *sha256;
+	container.sha256 = release->cabinet_sha256;
 	container.size = g_bytes_get_size(blob);
-	cabinet_mirror_add_to_manifest(self, name, *sha256, blob);
-	*filename = g_build_filename(self->path, CABINET_MIRROR_CURRENT, name, NULL);
-	return cabinet_metadata_add(self->metadata, archive, self->options, &container, error);
+	cabinet_mirror_append(self->manifest, name, release->cabinet_sha256, blob);
+	release->cabinet_fn = g_build_filename(self->path, CABINET_MIRROR_CURRENT, name, NULL);
+	return cabinet_metadata_add(self->metadata, release, self->options, &container, error);
 }
 
 /*
  * signing
  */
 
-/* of the edition that is served; 0 if there is none */
-static gint64
-cabinet_mirror_get_signed_at(CabinetMirror *self)
-{
-	struct stat st = {0};
-	g_autoptr(GBytes) blob =
-	    cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
-	g_autoptr(GInputStream) stream = NULL;
-	g_autoptr(GPtrArray) blobs = NULL;
-	g_autoptr(JcatFile) jcat_file = jcat_file_new();
-	g_autoptr(JcatItem) item = NULL;
-
-	if (blob == NULL)
-		return 0;
-	stream = g_memory_input_stream_new_from_bytes(blob);
-	if (!jcat_file_import_stream(jcat_file, stream, JCAT_IMPORT_FLAG_NONE, NULL, NULL))
-		return 0;
-	item = jcat_file_get_item_default(jcat_file, NULL);
-	if (item == NULL)
-		return 0;
-	blobs = jcat_item_get_blobs_by_kind(item, JCAT_BLOB_KIND_PKCS7);
-	return blobs->len > 0 ? jcat_blob_get_timestamp(g_ptr_array_index(blobs, 0)) : 0;
-}
-
 /* a client refuses metadata that is not signed later, in whole seconds, than what it has */
 static gboolean
 cabinet_mirror_wait_for_clock(CabinetMirror *self, GError **error)
 {
-	gint64 signed_at = cabinet_mirror_get_signed_at(self);
-	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+	gint64 signed_at = self->sig_old != NULL ? cabinet_signer_get_time(self->sig_old) : 0;
 
-	if (signed_at - now > CABINET_MIRROR_CLOCK_WAIT_MAX) {
+	if (signed_at - time(NULL) > CABINET_MIRROR_CLOCK_WAIT_MAX) {
 		g_autoptr(GDateTime) dt = g_date_time_new_from_unix_utc(signed_at);
 		g_autofree gchar *date = g_date_time_format(dt, "%F %T");
 		return cabinet_fail(
@@ -362,9 +335,24 @@ cabinet_mirror_wait_for_clock(CabinetMirror *self, GError **error)
 		    date,
 		    self->path);
 	}
-	while (g_get_real_time() / G_USEC_PER_SEC <= signed_at)
+
+	/* as GnuTLS asks it; g_get_real_time() is some milliseconds ahead */
+	while (time(NULL) <= signed_at)
 		g_usleep(G_USEC_PER_SEC / 10);
 	return TRUE;
+}
+
+/* with the metadata, and with its signature, which differs each time */
+static GBytes *
+cabinet_mirror_finish_manifest(CabinetMirror *self, GBytes *metadata, GBytes *sig)
+{
+	g_autofree gchar *sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, metadata);
+	g_autofree gchar *sha256_sig = cabinet_file_hash(G_CHECKSUM_SHA256, sig);
+	GString *manifest = g_string_new(self->manifest->str);
+
+	cabinet_mirror_append(manifest, CABINET_OUTPUT_METADATA, sha256, metadata);
+	cabinet_mirror_append(manifest, CABINET_OUTPUT_METADATA_SIG, sha256_sig, sig);
+	return g_string_free_to_bytes(manifest);
 }
 
 static gboolean
@@ -373,7 +361,6 @@ cabinet_mirror_write_metadata(CabinetMirror *self, GBytes *metadata, GError **er
 	g_autoptr(GBytes) manifest = NULL;
 	g_autoptr(GBytes) sig = NULL;
 	g_autoptr(JcatFile) jcat_file = jcat_file_new();
-	g_autofree gchar *sha256 = NULL;
 
 	if (!cabinet_mirror_wait_for_clock(self, error) ||
 	    !cabinet_signer_sign(self->signer,
@@ -386,38 +373,24 @@ cabinet_mirror_write_metadata(CabinetMirror *self, GBytes *metadata, GError **er
 	sig = cabinet_signer_export(jcat_file, error);
 	if (sig == NULL)
 		return FALSE;
-	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, sig);
-	cabinet_mirror_add_to_manifest(self, CABINET_OUTPUT_METADATA_SIG, sha256, sig);
-	manifest = g_bytes_new(self->manifest->str, self->manifest->len);
+	manifest = cabinet_mirror_finish_manifest(self, metadata, sig);
 	return cabinet_output_write(self->output, CABINET_OUTPUT_METADATA, metadata, error) &&
 	       cabinet_output_write(self->output, CABINET_OUTPUT_METADATA_SIG, sig, error) &&
 	       cabinet_output_write(self->output, CABINET_OUTPUT_MANIFEST, manifest, error);
 }
 
-/* the signature differs each time, and stands last in the manifest */
 static gboolean
 cabinet_mirror_is_same(CabinetMirror *self, GBytes *metadata)
 {
 	struct stat st = {0};
-	g_autofree gchar *sha256 = NULL;
+	g_autoptr(GBytes) manifest = NULL;
 	g_autoptr(GBytes) manifest_old =
 	    cabinet_mirror_read_current(self, CABINET_OUTPUT_MANIFEST, &st);
-	g_autoptr(GBytes) metadata_old =
-	    cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA, &st);
-	g_autoptr(GBytes) sig = cabinet_mirror_read_current(self, CABINET_OUTPUT_METADATA_SIG, &st);
-	g_autoptr(GBytes) manifest = NULL;
-	g_autoptr(GString) text = NULL;
 
 	if (!self->all_kept || self->cabinets == NULL || manifest_old == NULL ||
-	    metadata_old == NULL || sig == NULL || !g_bytes_equal(metadata, metadata_old))
+	    !g_bytes_equal(metadata, self->metadata_old))
 		return FALSE;
-	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, sig);
-	text = g_string_new(self->manifest->str);
-	g_string_append_printf(text,
-			       CABINET_OUTPUT_METADATA_SIG ",%s,%" G_GSIZE_FORMAT "\n",
-			       sha256,
-			       g_bytes_get_size(sig));
-	manifest = g_string_free_to_bytes(g_steal_pointer(&text));
+	manifest = cabinet_mirror_finish_manifest(self, metadata, self->sig_old);
 	return g_bytes_equal(manifest, manifest_old);
 }
 
@@ -464,13 +437,11 @@ cabinet_mirror_open_edition(CabinetMirror *self, const gchar *name)
 		   : -1;
 }
 
-/* (element-type utf8): the cabinets of an edition, but not those that it has from others */
-static GHashTable *
-cabinet_mirror_find_cabinets(gint edition)
+/* adds the cabinets of an edition, but not those that it has from others */
+static void
+cabinet_mirror_find_cabinets(gint edition, GHashTable *names)
 {
-	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_auto(GStrv) lines = NULL;
-	g_autofree gchar *text = NULL;
 	g_autoptr(GBytes) blob = cabinet_file_read(edition,
 						   CABINET_OUTPUT_MANIFEST,
 						   O_NOFOLLOW,
@@ -478,18 +449,14 @@ cabinet_mirror_find_cabinets(gint edition)
 						   NULL,
 						   NULL);
 
-	if (blob == NULL)
-		return g_steal_pointer(&names);
-	text = g_strndup(g_bytes_get_data(blob, NULL), g_bytes_get_size(blob));
-	lines = g_strsplit(text, "\n", -1);
+	if (blob == NULL || g_bytes_get_size(blob) == 0)
+		return;
+	lines = fu_strsplit_bytes(blob, "\n", -1);
 	for (guint i = 0; lines[i] != NULL; i++) {
-		gchar *name = g_strndup(lines[i], strcspn(lines[i], ","));
-		if (cabinet_mirror_is_cabinet(name))
-			g_hash_table_add(names, name);
-		else
-			g_free(name);
+		lines[i][strcspn(lines[i], ",")] = '\0';
+		if (cabinet_mirror_is_cabinet(lines[i]))
+			g_hash_table_add(names, g_strdup(lines[i]));
 	}
-	return g_steal_pointer(&names);
 }
 
 /* hosts that have not refreshed since ask for the same name */
@@ -517,14 +484,15 @@ cabinet_mirror_carry_all(CabinetMirror *self, GError **error)
 		gpointer name = NULL;
 		gboolean ret = TRUE;
 		gint fd = cabinet_mirror_open_edition(self, g_ptr_array_index(folders, i));
-		g_autoptr(GHashTable) names = NULL;
+		g_autoptr(GHashTable) names =
+		    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
 		if (fd < 0)
 			continue;
-		names = cabinet_mirror_find_cabinets(fd);
+		if (cabinet_mirror_is_kept(self, fd))
+			cabinet_mirror_find_cabinets(fd, names);
 		g_hash_table_iter_init(&iter, names);
-		while (ret && cabinet_mirror_is_kept(self, fd) &&
-		       g_hash_table_iter_next(&iter, &name, NULL))
+		while (ret && g_hash_table_iter_next(&iter, &name, NULL))
 			ret = cabinet_mirror_carry(self, fd, name, error);
 		g_close(fd, NULL);
 		if (!ret)
@@ -538,10 +506,11 @@ static void
 cabinet_mirror_retire(CabinetMirror *self, const gchar *live)
 {
 	gint live_fd = cabinet_mirror_open_edition(self, live);
-	g_autoptr(GHashTable) wanted = cabinet_mirror_find_cabinets(live_fd);
+	g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) folders = cabinet_file_list(self->output->parent);
 	g_autoptr(GPtrArray) names = cabinet_file_list(live_fd);
 
+	cabinet_mirror_find_cabinets(live_fd, wanted);
 	for (guint i = 0; i < folders->len; i++) {
 		const gchar *folder = g_ptr_array_index(folders, i);
 		gint fd = g_strcmp0(folder, live) != 0 ? cabinet_mirror_open_edition(self, folder)
@@ -549,12 +518,7 @@ cabinet_mirror_retire(CabinetMirror *self, const gchar *live)
 		if (fd < 0)
 			continue;
 		if (cabinet_mirror_is_kept(self, fd)) {
-			g_autoptr(GHashTable) earlier = cabinet_mirror_find_cabinets(fd);
-			GHashTableIter iter;
-			gpointer name = NULL;
-			g_hash_table_iter_init(&iter, earlier);
-			while (g_hash_table_iter_next(&iter, &name, NULL))
-				g_hash_table_add(wanted, g_strdup(name));
+			cabinet_mirror_find_cabinets(fd, wanted);
 
 			/* a daemon that sees the mirror as a folder watches this one, and looks for
 			 * the new one when it changes */
@@ -627,11 +591,8 @@ cabinet_mirror_switch(CabinetMirror *self, GError **error)
 gboolean
 cabinet_mirror_publish(CabinetMirror *self, gboolean *changed, GError **error)
 {
-	g_autofree gchar *sha256 = NULL;
 	g_autoptr(GBytes) metadata = cabinet_metadata_finish(self->metadata);
 
-	sha256 = cabinet_file_hash(G_CHECKSUM_SHA256, metadata);
-	cabinet_mirror_add_to_manifest(self, CABINET_OUTPUT_METADATA, sha256, metadata);
 	*changed = !cabinet_mirror_is_same(self, metadata);
 	if (!*changed) {
 		if (!cabinet_mirror_write_conf(self, error))

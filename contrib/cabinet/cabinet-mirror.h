@@ -22,10 +22,8 @@ void
 cabinet_mirror_free(CabinetMirror *self);
 gboolean
 cabinet_mirror_add(CabinetMirror *self,
-		   const CabinetRelease *release,
-		   gchar **filename,
-		   gchar **sha256,
-		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3, 4);
+		   CabinetRelease *release,
+		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
 gboolean
 cabinet_mirror_publish(CabinetMirror *self,
 		       gboolean *changed,

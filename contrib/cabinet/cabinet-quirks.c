@@ -6,8 +6,6 @@
 
 #include "config.h"
 
-#include <fcntl.h>
-
 #include "cabinet-file.h"
 #include "cabinet-quirks.h"
 
@@ -17,20 +15,14 @@
 static gboolean
 cabinet_quirks_add_signers(GPtrArray *signers, const gchar *filename, GError **error)
 {
-	g_autofree gchar *value = NULL;
 	g_auto(GStrv) split = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GKeyFile) kf = g_key_file_new();
+	g_autofree gchar *value = NULL;
+	g_autoptr(GKeyFile) kf = cabinet_file_read_keys(filename, error);
 
-	blob = cabinet_file_read(AT_FDCWD, filename, 0, CABINET_FILE_SIZE_MAX, NULL, error);
-	if (blob == NULL || !g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, error)) {
-		g_prefix_error(error, "failed to read the quirk file %s: ", filename);
+	if (kf == NULL)
 		return FALSE;
-	}
 	value = g_key_file_get_value(kf, "TDX\\MODULE", "TdxModuleSigners", NULL);
-	if (value == NULL)
-		return TRUE;
-	split = g_strsplit(value, ",", -1);
+	split = g_strsplit(value != NULL ? value : "", ",", -1);
 	for (guint i = 0; split[i] != NULL; i++)
 		g_ptr_array_add(signers, g_ascii_strdown(g_strstrip(split[i]), -1));
 	return TRUE;

@@ -26,6 +26,8 @@ cabinet_release_free(CabinetRelease *self)
 	g_free(self->module_sha256);
 	g_array_unref(self->targets);
 	g_ptr_array_unref(self->warnings);
+	g_free(self->cabinet_fn);
+	g_free(self->cabinet_sha256);
 	g_free(self);
 }
 
@@ -55,14 +57,11 @@ cabinet_release_ensure_date(CabinetRelease *self, GError **error)
 	g_autofree gchar *str = g_strdup_printf("%08x", fu_struct_tdx_sigstruct_get_date(st));
 
 	if (!fu_strtoull(str, &number, 0, 99999999, FU_INTEGER_BASE_10, NULL) ||
-	    !g_date_valid_dmy(number % 100, number / 100 % 100, number / 10000)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "the date in the sigstruct is %s, expected one such as 20250219",
-			    str);
-		return FALSE;
-	}
+	    !g_date_valid_dmy(number % 100, number / 100 % 100, number / 10000))
+		return cabinet_fail(
+		    error,
+		    "the date in the sigstruct is %s, expected one such as 20250219",
+		    str);
 	self->date = g_strdup_printf("%.4s-%.2s-%.2s", str, str + 4, str + 6);
 	return TRUE;
 }
@@ -247,11 +246,9 @@ cabinet_release_read_payload(const CabinetRelease *self,
 	if (payload == NULL)
 		return NULL;
 	if (!cabinet_release_is_payload(self, payload)) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_READ,
-			    "%s has changed since it was verified; run this again",
-			    self->source);
+		cabinet_fail(error,
+			     "%s has changed since it was verified; run this again",
+			     self->source);
 		return NULL;
 	}
 	return g_steal_pointer(&payload);

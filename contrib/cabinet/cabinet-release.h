@@ -30,8 +30,10 @@ typedef struct {
 	gchar *date;   /* when it was signed, e.g. `2025-02-19` */
 	gchar *mrseam; /* 96 hexadecimal digits */
 	gchar *module_sha256;
-	GArray *targets;     /* (element-type CabinetTarget): those that run come first */
-	GPtrArray *warnings; /* (element-type utf8) */
+	GArray *targets;       /* (element-type CabinetTarget): those that run come first */
+	GPtrArray *warnings;   /* (element-type utf8) */
+	gchar *cabinet_fn;     /* (nullable): where it is published */
+	gchar *cabinet_sha256; /* (nullable): what is there */
 } CabinetRelease;
 
 CabinetRelease *

@@ -6,8 +6,6 @@
 
 #include "config.h"
 
-#include <fcntl.h>
-
 #include "cabinet-file.h"
 #include "cabinet-output.h"
 #include "cabinet-remote.h"
@@ -43,17 +41,14 @@ static gboolean
 cabinet_remote_add_settings(CabinetRemote *self, const gchar *filename, GError **error)
 {
 	const gchar *known[] = {"NoPhasedUpdates", "Password", "ReportURI", "Username", NULL};
-	g_autofree gchar *text = NULL;
 	g_auto(GStrv) keys = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GKeyFile) kf = g_key_file_new();
+	g_autoptr(GKeyFile) kf = cabinet_file_read_keys(filename, error);
 	g_autoptr(GString) str = g_string_new(self->text);
 
-	blob = cabinet_file_read(AT_FDCWD, filename, 0, CABINET_FILE_SIZE_MAX, NULL, error);
-	if (blob == NULL)
+	if (kf == NULL)
 		return FALSE;
-	if (!g_key_file_load_from_bytes(kf, blob, G_KEY_FILE_NONE, error) ||
-	    (keys = g_key_file_get_keys(kf, CABINET_REMOTE_GROUP, NULL, error)) == NULL) {
+	keys = g_key_file_get_keys(kf, CABINET_REMOTE_GROUP, NULL, error);
+	if (keys == NULL) {
 		g_prefix_error(error, "failed to read %s: ", filename);
 		return FALSE;
 	}

@@ -16,9 +16,6 @@
  * `=`, at which fwupd would split it, and needs no <client> element, which the LVFS server drops.
  */
 
-/* fwupd 2.1.7 and later take no more */
-#define CABINET_REQUIRES_REGEX_MAX 1024
-
 /* numbers from @minimum on, which may have zeros in front: none that has fewer digits, and none
  * that is like it up to a digit that is lower */
 static void
@@ -89,80 +86,6 @@ cabinet_requires_exact_to_regex(GPtrArray *versions)
 	return cabinet_requires_build_regex(versions, cabinet_requires_append_exact);
 }
 
-static gboolean
-cabinet_requires_add_regex(XbBuilderNode *requires,
-			   const gchar *text,
-			   const gchar *key,
-			   const gchar *regex,
-			   GError **error)
-{
-	if (strlen(regex) > CABINET_REQUIRES_REGEX_MAX) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "%s makes a requirement of %zu characters, expected at most %u, as "
-			    "fwupd takes no more; correct the map: %s",
-			    key,
-			    strlen(regex),
-			    (guint)CABINET_REQUIRES_REGEX_MAX,
-			    regex);
-		return FALSE;
-	}
-	xb_builder_node_insert_text(requires,
-				    "firmware",
-				    text,
-				    "compare",
-				    "regex",
-				    "version",
-				    regex,
-				    NULL);
-	return TRUE;
-}
-
-/* a new enough fwupd; if it is to replace the one that runs, a running TDX module that may be
- * followed by this one, and one of the P-SEAMLDRs; that series and CPU are the same is said by the
- * GUIDs that the release is for */
-gboolean
-cabinet_requires_build(XbBuilderNode *requires,
-		       const CabinetRelease *release,
-		       const CabinetTarget *target,
-		       const CabinetOptions *options,
-		       GError **error)
-{
-	g_autofree gchar *seamldrs = cabinet_requires_minimum_to_regex(release->map->seamldrs);
-	g_autofree gchar *strict = NULL;
-
-	xb_builder_node_insert_text(requires,
-				    "id",
-				    FWUPD_DBUS_SERVICE,
-				    "compare",
-				    "ge",
-				    "version",
-				    options->fwupd_version,
-				    NULL);
-	if (target->boot)
-		return TRUE;
-	xb_builder_node_insert_text(requires,
-				    "firmware",
-				    NULL,
-				    "compare",
-				    "ge",
-				    "version",
-				    release->map->min_version,
-				    NULL);
-	/* a version that is not known passes "ge": contrib/upstream/fwupd/0006 */
-	if (!cabinet_requires_add_regex(requires,
-					"bootloader",
-					CABINET_MAP_KEY_SEAMLDRS,
-					seamldrs,
-					error))
-		return FALSE;
-	if (!options->strict)
-		return TRUE;
-	strict = cabinet_requires_exact_to_regex(release->map->strict_from);
-	return cabinet_requires_add_regex(requires, NULL, CABINET_MAP_KEY_STRICT, strict, error);
-}
-
 static gchar *
 cabinet_requires_minimum_to_text(const gchar *version)
 {
@@ -172,24 +95,22 @@ cabinet_requires_minimum_to_text(const gchar *version)
 
 /* the same for those who read that fwupd finds something not compatible */
 gchar *
-cabinet_requires_to_text(const CabinetRelease *release, const CabinetOptions *options)
+cabinet_requires_to_text(const CabinetMapRelease *map, gboolean strict)
 {
-	g_autofree gchar *running = cabinet_requires_minimum_to_text(release->map->min_version);
+	g_autofree gchar *exact = strict ? fu_strjoin(" or ", map->strict_from) : g_strdup("");
+	g_autofree gchar *running = cabinet_requires_minimum_to_text(map->min_version);
 	g_autofree gchar *seamldrs = NULL;
-	g_autofree gchar *strict = NULL;
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 
-	for (guint i = 0; i < release->map->seamldrs->len; i++) {
-		const gchar *version = g_ptr_array_index(release->map->seamldrs, i);
-		g_ptr_array_add(texts, cabinet_requires_minimum_to_text(version));
-	}
+	for (guint i = 0; i < map->seamldrs->len; i++)
+		g_ptr_array_add(
+		    texts,
+		    cabinet_requires_minimum_to_text(g_ptr_array_index(map->seamldrs, i)));
 	seamldrs = fu_strjoin(", or ", texts);
-	if (options->strict)
-		strict = fu_strjoin(" or ", release->map->strict_from);
 	return g_strdup_printf("It can be installed where TDX module %s is running%s%s, and the "
 			       "P-SEAMLDR is %s.",
 			       running,
-			       strict != NULL ? ", but only " : "",
-			       strict != NULL ? strict : "",
+			       strict ? ", but only " : "",
+			       exact,
 			       seamldrs);
 }

@@ -208,22 +208,29 @@ cabinet_signer_sign(const CabinetSigner *self,
 	return TRUE;
 }
 
-/* would hosts that trust this signer take what is in the jcat file? */
+/* (nullable): what is said about one file */
+static JcatItem *
+cabinet_signer_import(GBytes *jcat)
+{
+	g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_bytes(jcat);
+	g_autoptr(JcatFile) jcat_file = jcat_file_new();
+
+	if (!jcat_file_import_stream(jcat_file, stream, JCAT_IMPORT_FLAG_NONE, NULL, NULL))
+		return NULL;
+	return jcat_file_get_item_default(jcat_file, NULL);
+}
+
+/* would hosts that trust this signer take it with what is in the jcat file? */
 gboolean
 cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
 {
-	g_autoptr(GInputStream) stream = g_memory_input_stream_new_from_bytes(jcat);
 	g_autoptr(GPtrArray) results = NULL;
 	g_autoptr(JcatContext) context = jcat_context_new();
 	g_autoptr(JcatEngine) engine = NULL;
-	g_autoptr(JcatFile) jcat_file = jcat_file_new();
-	g_autoptr(JcatItem) item = NULL;
+	g_autoptr(JcatItem) item = cabinet_signer_import(jcat);
 
-	if (!jcat_file_import_stream(jcat_file, stream, JCAT_IMPORT_FLAG_NONE, NULL, NULL))
-		return FALSE;
-	item = jcat_file_get_item_by_id(jcat_file, id, NULL);
 	engine = jcat_context_get_engine(context, JCAT_BLOB_KIND_PKCS7, NULL);
-	if (item == NULL || engine == NULL ||
+	if (item == NULL || g_strcmp0(jcat_item_get_id(item), id) != 0 || engine == NULL ||
 	    !jcat_engine_add_public_key_raw(engine, self->certificate, NULL))
 		return FALSE;
 	results = jcat_context_verify_item(context,
@@ -233,6 +240,19 @@ cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *
 					       JCAT_VERIFY_FLAG_REQUIRE_SIGNATURE,
 					   NULL);
 	return results != NULL;
+}
+
+/* when it was signed, whoever has done that, in seconds; 0 if nobody has */
+gint64
+cabinet_signer_get_time(GBytes *jcat)
+{
+	g_autoptr(GPtrArray) blobs = NULL;
+	g_autoptr(JcatItem) item = cabinet_signer_import(jcat);
+
+	if (item == NULL)
+		return 0;
+	blobs = jcat_item_get_blobs_by_kind(item, JCAT_BLOB_KIND_PKCS7);
+	return blobs->len > 0 ? jcat_blob_get_timestamp(g_ptr_array_index(blobs, 0)) : 0;
 }
 
 GBytes *

@@ -33,6 +33,8 @@ cabinet_signer_sign(const CabinetSigner *self,
 gboolean
 cabinet_signer_has_signed(const CabinetSigner *self, GBytes *jcat, const gchar *id, GBytes *blob)
     G_GNUC_NON_NULL(1, 2, 3, 4);
+gint64
+cabinet_signer_get_time(GBytes *jcat) G_GNUC_NON_NULL(1);
 GBytes *
 cabinet_signer_export(JcatFile *jcat_file, GError **error) G_GNUC_WARN_UNUSED_RESULT
     G_GNUC_NON_NULL(1);

@@ -12,119 +12,92 @@
 
 #include "reapply.h"
 
-#define REAPPLY_BOOT_ID	    "/proc/sys/kernel/random/boot_id"
-#define REAPPLY_BOOT_LOADER "/proc/sys/kernel/bootloader_type"
-
 /* in the upper digits of the type, see Documentation/arch/x86/boot.rst of Linux */
 #define REAPPLY_BOOT_LOADER_KEXEC 0xD
 
-static gchar *
-reapply_boot_read(const gchar *filename, GError **error)
-{
-	g_autofree gchar *text = NULL;
-	g_autoptr(GError) error_local = NULL;
-
-	if (!g_file_get_contents(filename, &text, NULL, &error_local)) {
-		reapply_fail(error,
-			     FWUPD_ERROR_INTERNAL,
-			     "it is not known which boot this is: %s",
-			     error_local->message);
-		return NULL;
-	}
-	return g_strdup(g_strstrip(text));
-}
-
-/**
- * reapply_boot_get_id:
- * Gets what tells this boot from others; a kernel started by kexec has one of its own.
- *
- * Returns: (transfer full): an ID, or %NULL
- **/
 gchar *
-reapply_boot_get_id(GError **error)
+reapply_boot_read(const gchar *name, GError **error)
 {
-	return reapply_boot_read(REAPPLY_BOOT_ID, error);
+	gchar *text = NULL;
+	g_autofree gchar *filename = g_build_filename("/proc/sys/kernel", name, NULL);
+
+	if (g_file_get_contents(filename, &text, NULL, error))
+		return g_strstrip(text);
+	g_prefix_error(error, "it is not known which boot this is: ");
+	return NULL;
 }
 
-static gboolean
-reapply_boot_check_loader(GError **error)
+gboolean
+reapply_boot_check_reset(GError **error)
 {
 	guint64 type = 0;
-	g_autofree gchar *text = reapply_boot_read(REAPPLY_BOOT_LOADER, error);
+	g_autofree gchar *text = reapply_boot_read("bootloader_type", error);
 
 	if (text == NULL)
 		return FALSE;
 	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &type, NULL))
-		return reapply_fail(error,
-				    FWUPD_ERROR_INVALID_DATA,
-				    REAPPLY_BOOT_LOADER " is '%s', needed is a number",
-				    text);
-	if (type >> 4 == REAPPLY_BOOT_LOADER_KEXEC)
-		return reapply_fail(
-		    error,
-		    FWUPD_ERROR_NOTHING_TO_DO,
-		    "this kernel was started with kexec, which is no reset: the TDX "
-		    "module is what it was before, or TDX is off until a full "
-		    "reset");
-	return TRUE;
+		return reapply_fail(error, "bootloader_type is '%s', needed is a number", text);
+	if (type >> 4 != REAPPLY_BOOT_LOADER_KEXEC)
+		return TRUE;
+	g_set_error_literal(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_NOTHING_TO_DO,
+			    "this kernel was started with kexec, which is no reset: the TDX module "
+			    "is what it was before, or TDX is off until a full reset");
+	return FALSE;
 }
 
 /* the module for the BIOS, and that for Intel's loader, which lies beside it */
 static gchar *
-reapply_boot_find_module(void)
+reapply_boot_find_file(void)
 {
 	const gchar *env = g_getenv("FWUPD_UEFI_ESP_PATH");
-	const gchar *const folders[] = {"/boot/efi", "/efi", "/boot"};
-	const gchar *const patterns[] = {"EFI/TDX/TDX-SEAM.so", "EFI/*/TDX-BLOB"};
+	gchar *found = NULL;
+	glob_t paths = {0};
+	g_autofree gchar *pattern = g_strdup_printf("%s/EFI/{TDX/TDX-SEAM.so,*/TDX-BLOB}",
+						    env != NULL ? env : "/{boot/efi,efi,boot}");
 
-	for (guint i = 0; i < G_N_ELEMENTS(folders) * G_N_ELEMENTS(patterns); i++) {
-		const gchar *folder = env != NULL ? env : folders[i / G_N_ELEMENTS(patterns)];
-		g_autofree gchar *pattern =
-		    g_build_filename(folder, patterns[i % G_N_ELEMENTS(patterns)], NULL);
-		g_autofree gchar *found = NULL;
-		glob_t paths = {0};
-
-		if (glob(pattern, 0, NULL, &paths) == 0)
-			found = g_strdup(paths.gl_pathv[0]);
-		globfree(&paths);
-		if (found != NULL)
-			return g_steal_pointer(&found);
-	}
-	return NULL;
+	if (glob(pattern, GLOB_BRACE, NULL, &paths) == 0)
+		found = g_strdup(paths.gl_pathv[0]);
+	globfree(&paths);
+	return found;
 }
 
-/**
- * reapply_boot_check:
- * Finds out if this boot is one after which a release is applied: a full reset that has brought
- * the TDX module of the BIOS.
- *
- * Returns: %FALSE if not; %FWUPD_ERROR_NOTHING_TO_DO if that is as it should be
- **/
 gboolean
-reapply_boot_check(GError **error)
+reapply_boot_check_module(ReapplyHost *host, GError **error)
 {
-	g_autofree gchar *module = NULL;
+	FwupdUpdateState state = FWUPD_UPDATE_STATE_UNKNOWN;
+	const gchar *version = NULL;
+	g_autofree gchar *file = reapply_boot_find_file();
 
-	if (!reapply_boot_check_loader(error))
-		return FALSE;
-	module = reapply_boot_find_module();
-	if (module != NULL)
-		return reapply_fail(
-		    error,
+	/* fwupd says 0.0.0 of what is not there, or what it thinks that no boot takes */
+	if (host->boot_device != NULL) {
+		state = fwupd_device_get_update_state(host->boot_device);
+		version = fwupd_device_get_version(host->boot_device);
+	}
+	if (reapply_version_parse(version, NULL) == 0)
+		version = NULL;
+	if (version == NULL && file == NULL)
+		return TRUE;
+
+	/* some firmware ignores the files, which can only be seen afterwards; of what fwupd itself
+	 * has written there this is a failure */
+	if (version != NULL && host->running != NULL && state != FWUPD_UPDATE_STATE_NEEDS_REBOOT &&
+	    (state == FWUPD_UPDATE_STATE_FAILED ||
+	     !reapply_version_equal(host->running, version))) {
+		host->ignored = "the boot has not taken the TDX module of the EFI system partition";
+		return TRUE;
+	}
+	g_set_error(error,
+		    FWUPD_ERROR,
 		    FWUPD_ERROR_NOTHING_TO_DO,
-		    "the boot itself brings a TDX module, %s; for the stored one to be "
-		    "applied, move that away",
-		    module);
-	return TRUE;
+		    "the boot itself brings a TDX module, %s of version %s; for the stored one to "
+		    "be applied, move that away",
+		    file != NULL ? file : "on the EFI system partition",
+		    version != NULL ? version : "that fwupd does not know");
+	return FALSE;
 }
 
-/**
- * reapply_boot_has_upload:
- * Finds out if the kernel may have been asked for an update that has failed: it keeps the last
- * failure until the next upload.
- *
- * Returns: %FALSE if it certainly was not
- **/
 gboolean
 reapply_boot_has_upload(void)
 {

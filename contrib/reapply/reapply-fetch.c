@@ -5,341 +5,192 @@
  */
 
 /*
- * The cabinet that was installed, again from the remote that it came from. This is done by another
- * process, so that what libfwupd does with what a server sends, and what a network file system does
- * not answer, costs an attempt and nothing else.
+ * The cabinet that was installed, again from the remote that it came from. What a server sends, and
+ * what a network file system does not answer, is left to other processes with bounds: it costs an
+ * attempt and nothing else.
  */
 
-#include <gio/gio.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include <glib/gstdio.h>
+#include <string.h>
 
 #include "reapply.h"
 
+#define REAPPLY_FETCH_IS_HTTP(uri) g_regex_match_simple("^https?://", uri, G_REGEX_CASELESS, 0)
+
 /* libfwupd keeps all that a server sends in memory, twice at the end */
-#define REAPPLY_FETCH_DATA_MAX (REAPPLY_FILE_SIZE_MAX * G_GUINT64_CONSTANT(4))
-#define REAPPLY_FETCH_SECONDS  300
+#define REAPPLY_FETCH_BOUNDS "timeout -sKILL 300 prlimit -c0 -d268435456 -f67108864 "
 
-static GBytes *
-reapply_fetch_http(FwupdClient *client, FwupdRemote *remote, const gchar *uri, GError **error)
+/* what it has printed is there also if it has failed */
+static gboolean
+reapply_fetch_run(const gchar *command, gchar **out, GError **error)
 {
-	g_autofree gchar *scheme = NULL;
-	g_autofree gchar *uri_full = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GError) error_local = NULL;
+	gint status = 0;
+	g_autofree gchar *err = NULL;
 
-	uri_full = fwupd_remote_build_firmware_uri(remote, uri, &error_local);
-	if (uri_full != NULL)
-		scheme = g_uri_parse_scheme(uri_full);
-	if (uri_full != NULL && g_strcmp0(scheme, "http") != 0 && g_strcmp0(scheme, "https") != 0) {
-		reapply_fail(error,
-			     FWUPD_ERROR_NOT_SUPPORTED,
-			     "the location %s is not read, needed is http or https",
-			     uri_full);
-		return NULL;
-	}
-	if (uri_full != NULL)
-		blob = fwupd_client_download_bytes(client,
-						   uri_full,
-						   FWUPD_CLIENT_DOWNLOAD_FLAG_NONE,
-						   NULL,
-						   &error_local);
-	if (blob == NULL)
-		reapply_fwupd_fail(error, g_steal_pointer(&error_local), uri);
-	return g_steal_pointer(&blob);
-}
-
-/* beside the metadata, or below that */
-static GBytes *
-reapply_fetch_local(FwupdRemote *remote, const gchar *uri, GError **error)
-{
-	g_autofree gchar *scheme = g_uri_parse_scheme(uri);
-	g_auto(GStrv) parts = g_strsplit(uri, "/", -1);
-	g_autofree gchar *dirname = NULL;
-	g_autofree gchar *filename = NULL;
-
-	if (scheme != NULL || fwupd_remote_get_kind(remote) != FWUPD_REMOTE_KIND_LOCAL ||
-	    fwupd_remote_get_filename_cache(remote) == NULL || g_path_is_absolute(uri) ||
-	    g_strv_contains((const gchar *const *)parts, "..")) {
-		reapply_fail(
-		    error,
-		    FWUPD_ERROR_NOT_SUPPORTED,
-		    "the location %s of remote %s is not read, needed is a file beside the "
-		    "metadata of a local remote, or http or https",
-		    uri,
-		    fwupd_remote_get_id(remote));
-		return NULL;
-	}
-	dirname = g_path_get_dirname(fwupd_remote_get_filename_cache(remote));
-	filename = g_build_filename(dirname, uri, NULL);
-	return reapply_file_read(filename, error);
+	if (!g_spawn_command_line_sync(command, out, &err, &status, error))
+		return FALSE;
+	if (g_spawn_check_wait_status(status, error))
+		return TRUE;
+	g_strdelimit(err, "\n", ' ');
+	g_prefix_error(error, "it may use 256 MiB and 300 seconds, and says: %s: ", err);
+	return FALSE;
 }
 
 static GBytes *
-reapply_fetch_location(FwupdClient *client,
-		       FwupdRemote *remote,
-		       const gchar *uri,
-		       const gchar *sha1,
-		       GError **error)
+reapply_fetch_download(const gchar *uri, const gchar *sha1, GError **error)
 {
 	g_autofree gchar *actual = NULL;
-	g_autofree gchar *scheme = g_uri_parse_scheme(uri);
+	g_autofree gchar *basename = g_path_get_basename(uri);
+	g_autofree gchar *quoted = g_shell_quote(uri);
+	g_autofree gchar *dirname = g_dir_make_tmp("tdx-module-XXXXXX", error);
+	g_autofree gchar *filename = g_build_filename(dirname, basename, NULL);
+	g_autofree gchar *prefix =
+	    g_strconcat("env --chdir=", dirname, " " REAPPLY_FETCH_BOUNDS, NULL);
+	g_autofree gchar *command = g_strconcat(prefix, "fwupdmgr download ", quoted, NULL);
+	g_autofree gchar *out = NULL;
 	g_autoptr(GBytes) blob = NULL;
 
-	if (g_strcmp0(scheme, "http") == 0 || g_strcmp0(scheme, "https") == 0 ||
-	    (scheme == NULL && fwupd_remote_get_kind(remote) == FWUPD_REMOTE_KIND_DOWNLOAD))
-		blob = reapply_fetch_http(client, remote, uri, error);
-	else
-		blob = reapply_fetch_local(remote, uri, error);
+	if (dirname == NULL)
+		return NULL;
+	if (reapply_fetch_run(command, &out, error))
+		blob = reapply_file_read(filename, error);
+	(void)g_unlink(filename);
+	(void)g_rmdir(dirname);
 	if (blob == NULL)
 		return NULL;
 	actual = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
 	if (g_strcmp0(actual, sha1) == 0)
 		return g_steal_pointer(&blob);
-	reapply_fail(error,
-		     FWUPD_ERROR_NOT_FOUND,
-		     "%s has the SHA-1 %s, installed was %s",
-		     uri,
-		     actual,
-		     sha1);
+	reapply_fail(error, "it has the SHA-1 %s, installed was %s", actual, sha1);
 	return NULL;
 }
 
-/* the reasons of all that did not work, for one message */
-static void
-reapply_collect(GString *reasons, const GError *error)
+static GBytes *
+reapply_fetch_location(FwupdRemote *remote, const gchar *uri, const gchar *sha1, GError **error)
 {
-	g_string_append_printf(reasons, "%s%s", reasons->len > 0 ? "; " : "", error->message);
+	g_autofree gchar *uri_full = NULL;
+
+	/* libfwupd does not always give a reason */
+	if (REAPPLY_FETCH_IS_HTTP(uri) ||
+	    fwupd_remote_get_kind(remote) != FWUPD_REMOTE_KIND_LOCAL) {
+		uri_full = fwupd_remote_build_firmware_uri(remote, uri, error);
+		if (uri_full == NULL && (error == NULL || *error == NULL))
+			reapply_fail(error, "libfwupd gives no reason");
+		if (uri_full == NULL)
+			return NULL;
+		if (REAPPLY_FETCH_IS_HTTP(uri_full))
+			return reapply_fetch_download(uri_full, sha1, error);
+	}
+	reapply_fail(error,
+		     "location %s of remote %s is not read, needed is http or https, or a file "
+		     "below the metadata of a local remote",
+		     uri,
+		     fwupd_remote_get_id(remote));
+	return NULL;
 }
 
+/* fwupd adds the remote to the history if it has metadata with this SHA-1 */
 static GBytes *
-reapply_fetch_release(FwupdClient *client,
-		      FwupdRelease *release,
-		      const gchar *sha1,
-		      gchar **origin,
-		      GString *reasons)
+reapply_fetch_from_server(ReapplyHost *host, GPtrArray *remotes, gchar **origin, GString *reasons)
 {
+	FwupdRelease *release = fwupd_device_get_release_default(host->entry);
 	GPtrArray *locations = fwupd_release_get_locations(release);
-	g_autoptr(FwupdRemote) remote = NULL;
-	g_autoptr(GError) error_remote = NULL;
-	g_autoptr(GError) error_reason = NULL;
+	const gchar *id = fwupd_release_get_remote_id(release);
 
-	if (fwupd_release_get_remote_id(release) == NULL)
-		return NULL;
-	remote = fwupd_client_get_remote_by_id(client,
-					       fwupd_release_get_remote_id(release),
-					       NULL,
-					       &error_remote);
-	if (remote == NULL) {
-		reapply_fwupd_fail(&error_reason,
-				   g_steal_pointer(&error_remote),
-				   fwupd_release_get_remote_id(release));
-		reapply_collect(reasons, error_reason);
-		return NULL;
-	}
-	for (guint i = 0; i < locations->len; i++) {
-		const gchar *uri = g_ptr_array_index(locations, i);
+	for (guint i = 0; i < remotes->len * locations->len; i++) {
+		FwupdRemote *remote = g_ptr_array_index(remotes, i / locations->len);
+		const gchar *uri = g_ptr_array_index(locations, i % locations->len);
 		g_autoptr(GBytes) blob = NULL;
 		g_autoptr(GError) error_local = NULL;
 
-		blob = reapply_fetch_location(client, remote, uri, sha1, &error_local);
+		if (g_strcmp0(fwupd_remote_get_id(remote), id) != 0)
+			continue;
+		blob = reapply_fetch_location(remote, uri, host->sha1, &error_local);
 		if (blob != NULL) {
-			*origin = g_path_get_basename(uri);
+			reapply_take(origin, g_path_get_basename(uri));
 			return g_steal_pointer(&blob);
 		}
-		reapply_collect(reasons, error_local);
+		g_string_append_printf(reasons, "; %s: %s", uri, error_local->message);
 	}
 	return NULL;
 }
 
-/* the metadata of a folder has no SHA-1, and of its releases fwupd only shows those that are newer
- */
+/* the metadata of a folder has no SHA-1, and of its releases fwupd only shows those that are newer;
+ * what is no file is not read, as it may block */
 static GBytes *
-reapply_fetch_folder(const gchar *dirname, const gchar *sha1, gchar **origin)
+reapply_fetch_from_folder(const gchar *path, const gchar *sha1, gchar **origin, GError **error)
 {
-	const gchar *name;
-	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
+	g_auto(GStrv) lines = NULL;
+	g_autofree gchar *quoted = g_shell_quote(path);
+	g_autofree gchar *command = g_strdup_printf(
+	    REAPPLY_FETCH_BOUNDS "find %s -iname '*.cab' -xtype f -exec sha1sum {} +",
+	    quoted);
+	g_autofree gchar *out = NULL;
 
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree gchar *actual = NULL;
-		g_autofree gchar *filename = g_build_filename(dirname, name, NULL);
-		g_autofree gchar *name_lower = g_ascii_strdown(name, -1);
-		g_autoptr(GBytes) blob = NULL;
+	if (!reapply_fetch_run(command, &out, error) && out == NULL)
+		return NULL;
+	lines = g_strsplit(out, "\n", -1);
+	for (guint i = 0; lines[i] != NULL; i++) {
+		const gchar *filename = lines[i] + strlen(sha1) + strlen("  ");
 
-		if (g_file_test(filename, G_FILE_TEST_IS_DIR) &&
-		    !g_file_test(filename, G_FILE_TEST_IS_SYMLINK)) {
-			blob = reapply_fetch_folder(filename, sha1, origin);
-			if (blob != NULL)
-				return g_steal_pointer(&blob);
+		if (!g_str_has_prefix(lines[i], sha1))
 			continue;
-		}
-		if (!g_str_has_suffix(name_lower, ".cab"))
-			continue;
-		blob = reapply_file_read(filename, NULL);
-		if (blob == NULL)
-			continue;
-		actual = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, blob);
-		if (g_strcmp0(actual, sha1) == 0) {
-			*origin = g_strdup(name);
-			return g_steal_pointer(&blob);
-		}
+		g_clear_error(error);
+		reapply_take(origin, g_path_get_basename(filename));
+		return reapply_file_read(filename, error);
 	}
 	return NULL;
 }
 
 static GBytes *
-reapply_fetch_folders(FwupdClient *client, const gchar *sha1, gchar **origin, GString *reasons)
+reapply_fetch_from_folders(GPtrArray *remotes, const gchar *sha1, gchar **origin, GString *reasons)
 {
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GError) error_reason = NULL;
-	g_autoptr(GPtrArray) remotes = fwupd_client_get_remotes(client, NULL, &error_local);
-
-	if (remotes == NULL) {
-		reapply_fwupd_fail(&error_reason, g_steal_pointer(&error_local), "no remotes");
-		reapply_collect(reasons, error_reason);
-	}
-	for (guint i = 0; remotes != NULL && i < remotes->len; i++) {
+	for (guint i = 0; i < remotes->len; i++) {
 		FwupdRemote *remote = g_ptr_array_index(remotes, i);
+		FwupdRemoteKind kind = fwupd_remote_get_kind(remote);
+		g_autofree gchar *path = g_strdup(fwupd_remote_get_filename_cache(remote));
 		g_autoptr(GBytes) blob = NULL;
+		g_autoptr(GError) error_local = NULL;
 
-		if (fwupd_remote_get_kind(remote) != FWUPD_REMOTE_KIND_DIRECTORY ||
-		    !fwupd_remote_has_flag(remote, FWUPD_REMOTE_FLAG_ENABLED) ||
-		    fwupd_remote_get_filename_cache(remote) == NULL)
+		if (path == NULL || kind == FWUPD_REMOTE_KIND_DOWNLOAD ||
+		    !fwupd_remote_has_flag(remote, FWUPD_REMOTE_FLAG_ENABLED))
 			continue;
-		blob = reapply_fetch_folder(fwupd_remote_get_filename_cache(remote), sha1, origin);
+		if (kind == FWUPD_REMOTE_KIND_LOCAL)
+			reapply_take(&path, g_path_get_dirname(path));
+		blob = reapply_fetch_from_folder(path, sha1, origin, &error_local);
 		if (blob != NULL)
 			return g_steal_pointer(&blob);
+		if (error_local != NULL)
+			g_string_append_printf(reasons, "; %s: %s", path, error_local->message);
 	}
 	return NULL;
 }
 
-static GBytes *
-reapply_fetch_here(const gchar *sha1, gchar **origin, GError **error)
+GBytes *
+reapply_fetch(ReapplyHost *host, const gchar *sha1, gchar **origin, GError **error)
 {
-	g_autoptr(FwupdClient) client = reapply_fwupd_connect(error);
-	g_autoptr(FwupdDevice) device = NULL;
-	g_autoptr(FwupdDevice) entry = NULL;
 	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GError) error_local = NULL;
 	g_autoptr(GString) reasons = g_string_new(NULL);
+	g_autoptr(GPtrArray) remotes =
+	    fwupd_client_get_remotes(host->client, host->cancellable, &error_local);
 
-	if (client == NULL)
+	if (remotes == NULL) {
+		reapply_host_fail(host, error, error_local, "fwupd has no list of remotes");
 		return NULL;
-	device = reapply_fwupd_get_device(client, error);
-	if (device == NULL || !reapply_fwupd_get_entry(client, device, &entry, error))
-		return NULL;
+	}
 
-	/* fwupd adds the remote to the history if it has metadata with this SHA-1 */
-	if (entry != NULL && g_strcmp0(reapply_fwupd_get_sha1(entry), sha1) == 0)
-		blob = reapply_fetch_release(client,
-					     fwupd_device_get_release_default(entry),
-					     sha1,
-					     origin,
-					     reasons);
+	/* libfwupd would ask the network in ways that a proxy does not know */
+	(void)g_setenv("FWUPD_IGNORE_NETWORK_REACHABLE", "1", TRUE);
+	if (g_strcmp0(host->sha1, sha1) == 0)
+		blob = reapply_fetch_from_server(host, remotes, origin, reasons);
 	if (blob == NULL)
-		blob = reapply_fetch_folders(client, sha1, origin, reasons);
+		blob = reapply_fetch_from_folders(remotes, sha1, origin, reasons);
 	if (blob == NULL)
 		reapply_fail(error,
-			     FWUPD_ERROR_NOT_FOUND,
-			     "no remote has the cabinet with the SHA-1 %s that was installed%s%s",
+			     "no remote has the cabinet with the SHA-1 %s%s; with it, run: "
+			     "tdx-module-reapply store FILE.cab",
 			     sha1,
-			     reasons->len > 0 ? ": " : "",
 			     reasons->str);
 	return g_steal_pointer(&blob);
-}
-
-/**
- * reapply_command_fetch:
- * @sha1: of a cabinet
- *
- * Writes the name of the cabinet, a new line and the cabinet to standard output, or else what has
- * failed. It may use %REAPPLY_FETCH_DATA_MAX bytes and %REAPPLY_FETCH_SECONDS, whatever it does.
- **/
-gint
-reapply_command_fetch(ReapplyOptions *options G_GNUC_UNUSED, const gchar *sha1)
-{
-	const struct rlimit no_core = {0};
-	g_autofree gchar *origin = NULL;
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GError) error = NULL;
-#ifndef __SANITIZE_ADDRESS__
-	const struct rlimit data = {REAPPLY_FETCH_DATA_MAX, REAPPLY_FETCH_DATA_MAX};
-	(void)setrlimit(RLIMIT_DATA, &data);
-#endif
-	(void)setrlimit(RLIMIT_CORE, &no_core);
-	(void)alarm(REAPPLY_FETCH_SECONDS);
-
-	/* it would ask the network in ways that a proxy does not know */
-	(void)g_setenv("FWUPD_IGNORE_NETWORK_REACHABLE", "1", TRUE);
-	blob = reapply_fetch_here(sha1, &origin, &error);
-	if (blob == NULL) {
-		g_print("%s\n", error->message);
-		return EXIT_FAILURE;
-	}
-	g_print("%s\n", origin);
-	if (fwrite(g_bytes_get_data(blob, NULL), 1, g_bytes_get_size(blob), stdout) !=
-		g_bytes_get_size(blob) ||
-	    fflush(stdout) != 0)
-		return EXIT_FAILURE;
-	return EXIT_SUCCESS;
-}
-
-static gboolean
-reapply_fetch_check_end(GSubprocess *process, const gchar *text, GError **error)
-{
-	if (g_subprocess_get_if_signaled(process))
-		reapply_fail(error,
-			     FWUPD_ERROR_INTERNAL,
-			     "what fetches the cabinet was ended by the signal '%s'; it may use "
-			     "%d MiB and %d seconds",
-			     g_strsignal(g_subprocess_get_term_sig(process)),
-			     (gint)(REAPPLY_FETCH_DATA_MAX / 1024 / 1024),
-			     REAPPLY_FETCH_SECONDS);
-	else if (!g_subprocess_get_successful(process))
-		reapply_fail(error,
-			     FWUPD_ERROR_NOT_FOUND,
-			     "%s; with the cabinet that was installed, run: "
-			     "tdx-module-reapply store FILE.cab",
-			     text[0] != '\0' ? text
-					     : "what fetches the cabinet ended without a word");
-	else
-		return TRUE;
-	return FALSE;
-}
-
-/**
- * reapply_fetch:
- * @sha1: of a cabinet
- * @origin: (out): its name
- *
- * Gets the cabinet that was installed from the remote that it came from.
- *
- * Returns: (transfer full): the cabinet, or %NULL
- **/
-GBytes *
-reapply_fetch(const gchar *sha1, gchar **origin, GError **error)
-{
-	gsize bufsz = 0;
-	gsize skip;
-	const gchar *buf;
-	g_autofree gchar *line = NULL;
-	g_autofree gchar *self = g_file_read_link("/proc/self/exe", error);
-	g_autoptr(GBytes) blob = NULL;
-	g_autoptr(GSubprocess) process = NULL;
-
-	if (self == NULL)
-		return NULL;
-	process =
-	    g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE, error, self, "fetch", sha1, NULL);
-	if (process == NULL || !g_subprocess_communicate(process, NULL, NULL, &blob, NULL, error))
-		return NULL;
-	buf = g_bytes_get_data(blob, &bufsz);
-	for (skip = 0; skip < bufsz && buf[skip] != '\n'; skip++)
-		;
-	line = g_strndup(bufsz > 0 ? buf : "", skip);
-	if (!reapply_fetch_check_end(process, line, error))
-		return NULL;
-	*origin = g_steal_pointer(&line);
-	return g_bytes_new_from_bytes(blob, skip + 1, bufsz - skip - 1);
 }

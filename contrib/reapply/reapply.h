@@ -7,277 +7,168 @@
 #pragma once
 
 #include <fwupd.h>
+#include <syslog.h>
 
 /* reapply-common.c */
-
-typedef enum {
-	REAPPLY_PRIORITY_ERR = 3,
-	REAPPLY_PRIORITY_NOTICE = 5,
-	REAPPLY_PRIORITY_INFO = 6,
-} ReapplyPriority;
-
-void
-reapply_say(ReapplyPriority priority, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
-gboolean
-reapply_fail(GError **error, FwupdError code, const gchar *format, ...) G_GNUC_PRINTF(3, 4);
-gchar *
-reapply_now(void);
-gboolean
-reapply_version_compare(const gchar *version1, const gchar *version2, gint *rc, GError **error);
-gboolean
-reapply_version_equal(const gchar *version1, const gchar *version2);
-
-/* reapply-file.c */
 
 /* a cabinet with the largest image has less than 4 MiB */
 #define REAPPLY_FILE_SIZE_MAX (64 * 1024 * 1024)
 
-/**
- * ReapplyLock:
- *
- * A file descriptor; while it is open no other instance changes the state.
- **/
-typedef gint ReapplyLock;
-
+/* prints one line for each outcome; the journal takes the priority of syslog from it */
 void
-reapply_lock_release(ReapplyLock self);
-
-G_DEFINE_AUTO_CLEANUP_FREE_FUNC(ReapplyLock, reapply_lock_release, -1)
-
-gchar *
-reapply_state_path(const gchar *name);
-gchar *
-reapply_runtime_path(const gchar *name);
-ReapplyLock
-reapply_state_lock(GError **error);
+reapply_say(gint priority, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
+/* sets an error that nobody needs to tell from others, and returns FALSE */
 gboolean
-reapply_file_write(const gchar *filename, gconstpointer buf, gsize bufsz, GError **error);
+reapply_fail(GError **error, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
+/* replaces a string by one that it takes, or by NULL */
+void
+reapply_take(gchar **field, gchar *value);
+/* a number that is greater for a newer one, as 1.5.6 is 1.5.06; 0 with an error if it is none */
+guint64
+reapply_version_parse(const gchar *version, GError **error);
+gboolean
+reapply_version_equal(const gchar *version1, const gchar *version2);
+/* a regular file of at most that size, nothing else is waited for; NOT_FOUND if there is none */
 GBytes *
 reapply_file_read(const gchar *filename, GError **error);
-GKeyFile *
-reapply_record_load(const gchar *name, GError **error);
-gboolean
-reapply_record_save(const gchar *name, GKeyFile *kf, GError **error);
 
-/* reapply-boot.c */
+/* reapply-state.c */
 
-gchar *
-reapply_boot_get_id(GError **error);
-gboolean
-reapply_boot_check(GError **error);
-gboolean
-reapply_boot_has_upload(void);
-
-/* reapply-release.c */
-
-/**
- * ReapplyRelease:
- * @version: what runs after it has been installed, e.g. `1.5.16`
- * @sha1: of the cabinet, in fwupd's history there is no other checksum
- * @sha256: of the cabinet
- * @origin: the name of the cabinet, for people
- * @stored: when, for people
- *
- * The release that is stored on this host.
- **/
+/* all that is kept, in one record: so each change is there as a whole, or not at all. What is not
+ * known or not there is NULL */
 typedef struct {
-	gchar *version;
-	gchar *sha1;
-	gchar *sha256;
-	gchar *origin;
-	gchar *stored;
-} ReapplyRelease;
+	gint lock;		/* while this is open no other instance changes the state; or -1 */
+	gchar *boot_id;		/* this boot; a kernel started by kexec has one of its own */
+	gchar *damage;		/* why the record cannot be used */
+	gchar *version;		/* of the stored release, e.g. `1.5.16` */
+	gchar *sha1;		/* of its cabinet; in fwupd's history there is no other checksum */
+	gchar *sha256;		/* of its cabinet */
+	gchar *origin;		/* the name of the cabinet, for people */
+	gchar *stored;		/* when, for people */
+	gchar *forgotten;	/* SHA-1 of the cabinet that was cleared */
+	gchar *seen_boot_id;	/* the boot of the last look */
+	gchar *seen_running;	/* what was running then */
+	gchar *seen_history;	/* the entry of fwupd's history then */
+	gchar *seen_database;	/* the file of fwupd's history when it was dealt with */
+	gchar *missing_version; /* what was installed last and is not stored */
+	gchar *missing_sha1;	/* of its cabinet */
+	gchar *missing_since;	/* when this was seen, %NULL if what was installed last is stored */
+	gchar *missing_tries;	/* how often it could not be stored */
+	gchar *missing_reason;	/* why it is not stored */
+	gchar *attempt_boot_id; /* the boot of the last attempt to apply the stored release */
+	gchar *attempt_result;	/* one of these: */
+} ReapplyState;
 
+#define REAPPLY_ATTEMPT_STARTED "started" /* nothing is known of its end */
+#define REAPPLY_ATTEMPT_LOST	"lost"	  /* the TDX module was lost or is an unexpected one */
+#define REAPPLY_ATTEMPT_DONE	"done"	  /* it is the stored one, or what it was before */
+
+/* also lets other instances change what is kept */
 void
-reapply_release_free(ReapplyRelease *self);
-ReapplyRelease *
-reapply_release_new(const gchar *version, const gchar *origin, GBytes *cabinet);
-ReapplyRelease *
-reapply_release_load(GError **error);
+reapply_state_free(ReapplyState *self);
+/* reads what is kept; with @lock to change it, which waits for other instances that do */
+ReapplyState *
+reapply_state_new(gboolean lock, GError **error);
+/* writes the record, with the lock; if it fails the old one is still there */
+gboolean
+reapply_state_save(ReapplyState *self, GError **error);
+/* what was installed last is not stored, and @why; without @why, it is, or it was cleared */
+void
+reapply_state_miss(ReapplyState *self, const gchar *version, const gchar *sha1, const gchar *why);
+/* this is the very release that is stored */
+gboolean
+reapply_state_is_stored(ReapplyState *self, const gchar *version, const gchar *sha1);
 gchar *
-reapply_release_get_filename(ReapplyRelease *self);
+reapply_state_get_cabinet(ReapplyState *self);
+/* the very bytes that were verified */
 GBytes *
-reapply_release_read_cabinet(ReapplyRelease *self, GError **error);
+reapply_state_read_cabinet(ReapplyState *self, GError **error);
+/* stores a release, whose @origin is set, or with NULL nothing, in place of what is stored, with
+ * the lock; if it fails that is still stored */
 gboolean
-reapply_release_is(ReapplyRelease *self, const gchar *version, const gchar *sha1);
-gboolean
-reapply_release_save(ReapplyRelease *self, GBytes *cabinet, GError **error);
-gboolean
-reapply_release_forget(const gchar *sha1, GError **error);
-gboolean
-reapply_release_is_forgotten(const gchar *sha1);
+reapply_state_store(ReapplyState *self, const gchar *version, GBytes *cabinet, GError **error);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReapplyRelease, reapply_release_free)
-
-/* reapply-account.c */
-
-/**
- * ReapplyAccount:
- * @boot_id: the boot of the last look
- * @running: (nullable): what was running then
- * @history: the entry of fwupd's history then
- * @version: (nullable): what was installed last and is not stored, if that is known
- * @sha1: (nullable): of its cabinet, if that is known
- * @since: (nullable): when this was seen first, or %NULL if what was installed last is stored
- * @tries: how often it could not be stored
- * @reason: (nullable): why it is not stored
- *
- * What was seen of installations, because the history has only the last one, also if it has failed.
- **/
-typedef struct {
-	gchar *boot_id;
-	gchar *running;
-	gchar *history;
-	gchar *version;
-	gchar *sha1;
-	gchar *since;
-	guint64 tries;
-	gchar *reason;
-} ReapplyAccount;
-
-void
-reapply_account_free(ReapplyAccount *self);
-ReapplyAccount *
-reapply_account_load(void);
-gboolean
-reapply_account_save(ReapplyAccount *self, GError **error);
-void
-reapply_account_look(ReapplyAccount *self,
-		     FwupdDevice *device,
-		     FwupdDevice *entry,
-		     ReapplyRelease *release);
-void
-reapply_account_settle(ReapplyAccount *self);
-void
-reapply_account_fail(ReapplyAccount *self, const gchar *reason);
-gboolean
-reapply_account_check(ReapplyAccount *self, ReapplyRelease *release, GError **error);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReapplyAccount, reapply_account_free)
-
-/* reapply-attempt.c */
-
-/**
- * ReapplyResult:
- * @REAPPLY_RESULT_NONE: there was no attempt
- * @REAPPLY_RESULT_STARTED: nothing is known of its end
- * @REAPPLY_RESULT_SUCCESS: the release has been applied
- * @REAPPLY_RESULT_UNCHANGED: it failed, and the TDX module is what it was
- * @REAPPLY_RESULT_REFUSED: fwupd has refused it, and the kernel was asked for nothing
- * @REAPPLY_RESULT_LOST: it failed, and the TDX module was lost or is an unexpected one
- *
- * What became of an attempt.
- **/
-typedef enum {
-	REAPPLY_RESULT_NONE,
-	REAPPLY_RESULT_STARTED,
-	REAPPLY_RESULT_SUCCESS,
-	REAPPLY_RESULT_UNCHANGED,
-	REAPPLY_RESULT_REFUSED,
-	REAPPLY_RESULT_LOST,
-} ReapplyResult;
-
-ReapplyResult
-reapply_attempt_get_last(const gchar *sha256, gboolean *this_boot);
-gboolean
-reapply_attempt_note(const gchar *sha256, ReapplyResult result, GError **error);
-gboolean
-reapply_attempt_forgive(const gchar *sha256, GError **error);
-
-/* reapply-fwupd.c */
-
-gboolean
-reapply_fwupd_fail(GError **error, GError *error_fwupd, const gchar *prefix);
-FwupdClient *
-reapply_fwupd_connect(GError **error);
-FwupdDevice *
-reapply_fwupd_get_device(FwupdClient *client, GError **error);
-gboolean
-reapply_fwupd_get_entry(FwupdClient *client,
-			FwupdDevice *device,
-			FwupdDevice **entry,
-			GError **error);
-gboolean
-reapply_fwupd_is_success(FwupdDevice *entry);
-const gchar *
-reapply_fwupd_get_sha1(FwupdDevice *entry);
-const gchar *
-reapply_fwupd_get_version(FwupdDevice *entry);
-gboolean
-reapply_fwupd_check_cabinet(FwupdClient *client,
-			    FwupdDevice *device,
-			    GBytes *cabinet,
-			    const gchar *version,
-			    GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReapplyState, reapply_state_free)
 
 /* reapply-host.c */
 
-/**
- * ReapplyHost:
- * @client: of fwupd
- * @device: the TDX module
- * @entry: (nullable): its entry in the history
- * @release: (nullable): what is stored
- * @account: what was installed
- *
- * One look at the host.
- **/
+/* one look at the host, as fwupd sees it */
 typedef struct {
 	FwupdClient *client;
-	FwupdDevice *device;
-	FwupdDevice *entry;
-	ReapplyRelease *release;
-	ReapplyAccount *account;
+	GCancellable *cancellable; /* ends what takes too long */
+	FwupdDevice *device;	   /* the TDX module that is running */
+	FwupdDevice *boot_device;  /* (nullable): what the next boot loads */
+	FwupdDevice *entry;	   /* (nullable): that of @device in the history */
+	const gchar *running;	   /* (nullable): the version that is running */
+	const gchar *version; /* (nullable): what @entry says that was installed successfully */
+	const gchar *sha1;    /* (nullable): of its cabinet */
+	const gchar *ignored; /* (nullable): what the boot could have brought, and has not */
 } ReapplyHost;
 
 void
 reapply_host_free(ReapplyHost *self);
+/* fwupd may take @timeout seconds for all that it is asked; the device may be @wait seconds late */
 ReapplyHost *
-reapply_host_new(gint wait, GError **error);
+reapply_host_new(gint timeout, gint wait, GError **error);
 gboolean
 reapply_host_look(ReapplyHost *self, GError **error);
+/* makes an error of one of libfwupd, which sometimes gives none, and returns FALSE */
 gboolean
-reapply_host_is_running(ReapplyHost *self, const gchar *version);
+reapply_host_fail(ReapplyHost *self, GError **error, const GError *reason, const gchar *prefix);
+/* fwupd would install just this version from it; NOT_SUPPORTED if it has others */
+gboolean
+reapply_host_check_cabinet(ReapplyHost *self, GBytes *blob, const gchar *version, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ReapplyHost, reapply_host_free)
 
+/* reapply-boot.c */
+
+/* reads what tells this boot from others, below /proc/sys/kernel */
+gchar *
+reapply_boot_read(const gchar *name, GError **error);
+/* NOTHING_TO_DO if this boot did not come from a full reset */
+gboolean
+reapply_boot_check_reset(GError **error);
+/* NOTHING_TO_DO if the boot has, or may have, brought a TDX module from the ESP */
+gboolean
+reapply_boot_check_module(ReapplyHost *host, GError **error);
+/* the kernel may have been asked for an update that has failed: it keeps the last failure until the
+ * next upload */
+gboolean
+reapply_boot_has_upload(void);
+
+/* reapply-account.c */
+
+/* takes account of what is seen, and saves nothing */
+void
+reapply_account_look(ReapplyState *state, ReapplyHost *host);
+/* what is stored is what was last installed */
+gboolean
+reapply_account_check(ReapplyState *state, GError **error);
+
 /* reapply-fetch.c */
 
+/* the cabinet that was installed, from a server, a folder, or the folder of local metadata */
 GBytes *
-reapply_fetch(const gchar *sha1, gchar **origin, GError **error);
+reapply_fetch(ReapplyHost *host, const gchar *sha1, gchar **origin, GError **error);
 
-/* reapply-apply.c */
+/* the commands: each does what its name says, or sets an error */
 
-gboolean
-reapply_apply_check(ReapplyHost *host, ReapplyRelease *release, GBytes **cabinet, GError **error);
-
-/* the commands: each does what its name says, and returns an exit status */
-
-/**
- * ReapplyOptions:
- * @if_changed: (nullable): fwupd's history, to be looked at only if it has changed
- * @json: print JSON
- * @retry: after how many seconds to try again the first time, or 0
- * @timeout: how many seconds all may take, or 0
- * @wait: how many seconds the device may be late
- *
- * What is given on the command line.
- **/
+/* what is given on the command line */
 typedef struct {
-	gchar *if_changed;
-	gboolean json;
-	gint retry;
-	gint timeout;
-	gint wait;
+	gchar *filename;   /* (nullable): a cabinet to be stored */
+	gchar *if_changed; /* (nullable): fwupd's history, to be looked at only if it has changed */
+	gboolean json;	   /* for status */
+	gint retry;	   /* seconds after which to try again the first time, or 0 */
+	gint timeout;	   /* seconds that fwupd may take */
+	gint wait;	   /* seconds that the device may be late */
 } ReapplyOptions;
 
-gint
-reapply_command_apply(ReapplyOptions *options, const gchar *unused);
-gint
-reapply_command_clear(ReapplyOptions *options, const gchar *unused);
-gint
-reapply_command_fetch(ReapplyOptions *options, const gchar *sha1);
-gint
-reapply_command_status(ReapplyOptions *options, const gchar *unused);
-gint
-reapply_command_store(ReapplyOptions *options, const gchar *filename);
+gboolean
+reapply_command_apply(ReapplyOptions *options, GError **error);
+gboolean
+reapply_command_clear(ReapplyOptions *options, GError **error);
+gboolean
+reapply_command_status(ReapplyOptions *options, GError **error);
+gboolean
+reapply_command_store(ReapplyOptions *options, GError **error);

@@ -467,6 +467,8 @@ status_rung_check_update(StatusRung *rung, const StatusReport *report)
 				str);
 	else if (messages->len > 0)
 		status_rung_say(rung, FAIL, NULL, "%s", str);
+	else if (report->updatable == STATUS_TRI_FALSE)
+		status_rung_say(rung, SKIP, NULL, "see fwupd");
 	else if (report->facts->is_root)
 		status_rung_say(rung, PASS, NULL, "nothing is in the way");
 	else

@@ -70,6 +70,7 @@ echo fwupd | commit
 git tag fwupd
 
 cp -R "$here/../../plugins/tdx-module" plugins/
+"$here/without-boot.sh" plugins/tdx-module
 commit <<TEXT
 tdx-module: Add a plugin to update the Intel TDX module
 
@@ -79,6 +80,15 @@ guests that are running.
 The kernel shuts down the running TDX module before the P-SEAMLDR looks at the
 new one, and if that is refused then all confidential guests are lost. So all
 that can be known of the answer is asked before the kernel is touched.
+TEXT
+
+cp -R "$here/../../plugins/tdx-module" plugins/
+commit <<TEXT
+tdx-module: Also update the TDX module that the next boot loads
+
+Older kernels and many CPUs cannot replace the TDX module at run time. There the
+same image is put on the EFI system partition as two files, and whatever cuts
+that off, a boot never finds an old and a new one together.
 TEXT
 
 fill_in outside.patch | patch -p 1 --fuzz 1 --no-backup-if-mismatch

@@ -20,6 +20,7 @@ from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256
 
 OLD, NEW = "1.5.06", "1.5.16"
 SVNS = {"1.5.05": "0x0105", OLD: "0x0106", "1.5.07": "0x0106", "1.5.13": "0x010a", NEW: "0x010b"}
+SVNS.update({"1.5.36": "0x01f0", "1.5.40": "0x01f1"})  # of which the plugin knows nothing yet
 NEEDS_REBOOT = 4
 ON_CPU = "--cpu=0x806F8"
 MAP = {
@@ -58,7 +59,7 @@ class BootCase(TestbedCase):
         if os.environ.get("TDX_NAMESPACE") is not None:
             self.mount(self.esp)
         os.environ["FWUPD_UEFI_ESP_PATH"] = str(self.esp)
-        self.addCleanup(os.environ.pop, "FWUPD_UEFI_ESP_PATH")
+        self.addCleanup(os.environ.pop, "FWUPD_UEFI_ESP_PATH", None)
 
     def mount(self, path: Path, size: int = 4 << 20) -> None:
         run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path)
@@ -208,6 +209,17 @@ class UpdateTest(BootCase):
         publish(self.bed, self.write_image(image, "1.5.07"))
         self.restart()
         self.assertEqual(self.device()["Version"], "1.5.07")
+
+    def test_newer_than_known(self) -> None:
+        """What this fwupd has never heard of is at least what it knows, and never goes back."""
+        known, newest = "1.5.34", "1.5.40"
+        self.start(files=pair_of(self.make("1.5.36")))
+        self.assertEqual(self.device()["Version"], known)
+        older = publish(self.bed, self.write_image(self.make(NEW), NEW))
+        self.check_refused(older, "only supports version upgrades")
+        self.publish(self.make(newest), newest)
+        self.update()
+        self.assertEqual(self.device()["Version"], newest)
 
     def test_asked_for(self) -> None:
         """No folder, but the operator says in fwupd.conf that this is how it is done here."""
@@ -545,6 +557,54 @@ class VfatTest(BootCase):
         self.update(check=1)
         self.check_files(self.folder, pair_of(old), "nothing was changed")
         self.assertEqual(self.unmount()["mrseam"], mrseam_of(old))
+
+
+class PartitionsTest(BootCase):
+    """Which EFI system partition it is, as udisks tells fwupd."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        del os.environ["FWUPD_UEFI_ESP_PATH"]
+        self.other = Path(tempfile.mkdtemp(prefix="tdx-esp-"))
+        self.addCleanup(shutil.rmtree, self.other)
+        self.old, self.new = self.make(OLD), self.make(NEW)
+        for esp in self.esp, self.other:
+            bootfiles.write(esp / "EFI/TDX", pair_of(self.old))
+        bootfiles.write(self.esp / "EFI/debian", {"shimx64.efi": b"MZ"})
+
+    def start_with(self, *partitions: object, config: str = "") -> None:
+        """A dash in front of a folder means that it is not mounted."""
+        self.start(config=config)
+        self.assertEqual(self.devices(), [])
+        self.bed.stop_daemon()
+        self.udisks = self.bed.start_mock("mock_udisks.py", *partitions)
+        self.addCleanup(self.bed.stop_mock, self.udisks)
+        self.bed.start_daemon()
+        self.publish(self.new, NEW)
+
+    def check_updated(self, updated: Path, other: Path) -> None:
+        self.update()
+        self.assertEqual(bootfiles.boot(updated, ON_CPU)["mrseam"], mrseam_of(self.new))
+        self.check_files(other / "EFI/TDX", pair_of(self.old), "the other partition")
+
+    def test_default(self) -> None:
+        """That of Linux, whichever comes first."""
+        self.start_with(self.other, self.esp)
+        self.check_updated(self.esp, self.other)
+
+    def test_chosen(self) -> None:
+        self.start_with(self.esp, self.other, config=f"EspLocation={self.other}")
+        self.check_updated(self.other, self.esp)
+
+    def test_not_mounted(self) -> None:
+        """Mounted for as long as it is needed."""
+        self.start_with(f"-{self.esp}")
+        self.check_updated(self.esp, self.other)
+        self.bed.stop_daemon()
+        self.udisks.terminate()
+        calls = self.udisks.stdout.read().splitlines()
+        self.assertIn(f"Mount {self.esp}", calls)
+        self.assertEqual(calls.count(f"Mount {self.esp}"), calls.count(f"Unmount {self.esp}"))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ import re
 import subprocess
 import time
 from pathlib import Path
+from random import Random
+from typing import List
+from xml.etree import ElementTree
 
-from tdxtest import mirror
+from tdxtest import lvfs_model, mirror
 from tdxtest.images import PUBLISHER, QUIRK, run
 from tdxtest.testbed import main
 from test_publish import PublishCase, release
@@ -109,6 +112,7 @@ class NoFileTest(HostileCase):
                 self.refused_soon(str(path), *options, **image)
                 self.refused_soon(str(path), "--map", path)
                 self.refused_soon(str(path), "--quirks", path)
+                self.refused_soon(str(path), "--notes", path)
                 signer = ["--certificate", key.certificate, "--key", key.private]
                 self.refused_soon(str(path), *signer[:3], path)
                 self.refused_soon(str(path), "--certificate", path, *signer[2:])
@@ -196,6 +200,83 @@ class NameTest(HostileCase):
                 done.stderr.decode()
                 done = self.run_for(b"out", "--json", "--map", missing, locale="C.UTF-8")
                 self.assertIn("Error", json.loads(done.stdout.decode()))
+
+
+class FuzzTest(HostileCase):
+    """Anything as a map, options or notes: a cabinet that hosts and LVFS take, or one line."""
+
+    COUNT = int(os.environ.get("TDX_HOSTILE_RUNS", "60"))
+    SEED = int(os.environ.get("TDX_HOSTILE_SEED", "1"))
+    SECONDS = float(os.environ.get("TDX_HOSTILE_SECONDS", "60"))
+
+    PIECES = [
+        "1.5.16", "1.5", "\0", "\\u0000", '"', "\\", "{", "}", "[", "]", ",", ":", "null", "-1", "1e999",
+        "\ud7ff", "\ufffe", "\x1b", "\n", "\r", "<p>", "&", "CVE-2025-12345", "x" * 301, "%s%n", "..",
+        "=", ";", "|", "99999999999999999999", "../../x", "=1.5.*", "$(id)", " ", "\u2028", "\\q",
+    ]
+    OPTIONS = [
+        "--description", "--issue", "--urgency", "--fwupd-version", "--header-version", "--base-uri",
+        "--release-version", "--keep", "--phased-update", "--strict",
+    ]
+
+    def mutate(self, random: Random, text: str) -> str:
+        for _ in range(random.randrange(1, 4)):
+            begin = random.randrange(len(text) + 1)
+            end = min(len(text), begin + random.choice([0, 0, 1, 2, 10, 100]))
+            text = text[:begin] + random.choice([*self.PIECES, text[begin:end] * 2]) + text[end:]
+        return text
+
+    def make_map(self, random: Random) -> List[str]:
+        known = [release(), release(version="1.5.20", strict_compat_versions=["1.5.06"])]
+        self.publisher.map_text(self.mutate(random, json.dumps({"tdx_module_releases": known})))
+        return random.choice([[], ["--strict"]])
+
+    def make_options(self, random: Random) -> List[str]:
+        good = ["Fixes a bug that was bad.", "CVE-2025-12345", "2.0.20", "0x200", "high", "7", ""]
+        names = random.sample(self.OPTIONS, random.randrange(1, 4))
+        values = [self.mutate(random, random.choice(good)).replace("\0", "") for _name in names]
+        return [name if name == "--strict" else f"{name}={value}" for name, value in zip(names, values)]
+
+    def make_notes(self, random: Random) -> List[str]:
+        text = "[1.5.16]\nDescription=Fixes a bug that was bad.\nIssues=CVE-2025-12345\nUrgency=low\n"
+        path = self.folder / "notes.ini"
+        path.write_text(self.mutate(random, text), encoding="utf-8", errors="surrogatepass")
+        return ["--notes", str(path)]
+
+    def run_one(self, options: List[str]) -> bool:
+        """If it was taken."""
+        before = self.publisher.files()
+        begin = time.monotonic()
+        done = self.publisher(*options, check=None)
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertIn(done.returncode, [0, 1], done)
+        self.assertNotIn("CRITICAL", done.stderr)
+        if done.returncode == 1:
+            self.assertEqual(done.stdout, "")
+            self.assertRegex(done.stderr, r"\A[^\n]+\n\Z")
+            self.assertEqual(self.publisher.files(), before)
+            return False
+        folder = self.publisher.unpack()
+        for path in folder.glob("*.metainfo.xml"):
+            run("xmllint", "--noout", path)
+            self.assertEqual(lvfs_model.problems(ElementTree.parse(path).getroot()), [])
+        return True
+
+    def test_fuzz(self) -> None:
+        """Each run has its own seed, so that it can be repeated."""
+        taken: List[bool] = []
+        end = time.monotonic() + self.SECONDS
+        for seed in range(self.SEED, self.SEED + self.COUNT):
+            if time.monotonic() > end:
+                break
+            random = Random(seed)
+            self.publisher.map(release())
+            options = random.choice([self.make_map, self.make_options, self.make_notes])(random)
+            with self.subTest(seed=seed, options=options):
+                taken.append(self.run_one(options))
+        self.assertGreater(len(taken), 0)
+        if len(taken) >= 30:
+            self.assertEqual(set(taken), {False, True})
 
 
 if __name__ == "__main__":

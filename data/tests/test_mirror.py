@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Set
 
 from tdxtest import mirror
-from tdxtest.images import PAGE, clean_env, make_image, run, signer_of
+from tdxtest.images import BUILD, PAGE, clean_env, make_image, run, signer_of
 from tdxtest.mirror import METADATA, Key, Mirror, Server
 from tdxtest.testbed import Testbed, TestbedCase, main, skip_reason
 
 OLD, NEW = "1.5.13", "1.5.16"
+CLOCK = BUILD / "data/tests/libclock-preload.so"
 UNSIGNED = "signatures were required, but none supplied"
 UNTRUSTED = "firmware signature missing or not trusted"
 
@@ -443,6 +444,16 @@ class RenewTest(MirrorCase):
         first = mirror.signing_time(made.current / f"{METADATA}.jcat")
         made.checkout.add(NEW)
         made.update()
+        self.assertGreater(mirror.signing_time(made.current / f"{METADATA}.jcat"), first)
+
+    def test_at_once_by_a_slow_clock(self) -> None:
+        """The clock that counts is the one that signatures have, and it may be behind others."""
+        made = self.make_mirror(OLD)
+        first = mirror.signing_time(made.current / f"{METADATA}.jcat")
+        made.checkout.add(NEW)
+        done = mirror.run_tool(["env", f"LD_PRELOAD={CLOCK}", *made.command()])
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(self.versions(made), [NEW, OLD])
         self.assertGreater(mirror.signing_time(made.current / f"{METADATA}.jcat"), first)
 
     def test_base_uri(self) -> None:

@@ -435,6 +435,12 @@ class TextTest(PublishCase):
         self.assertEqual(new.findtext("description/p"), "Fixes a bug that was bad.")
         self.assertEqual(self.problems(), [])
 
+    def test_paragraph(self) -> None:
+        """What the map makes of it has to fit, too."""
+        self.publisher.image()
+        self.publisher.map(release(min_seamldr_versions=[f"1.{n}.0{n}" for n in range(1, 10)]))
+        self.refused("characters, expected at most 300, as LVFS wants")
+
     def test_bad_notes(self) -> None:
         self.publisher.image()
         for text, reason in {
@@ -443,6 +449,7 @@ class TextTest(PublishCase):
             "[1.5.16]\nUrgency=soon\n": "[1.5.16]: the urgency is 'soon', expected low",
             "[1.5.16]\nIssues=bug\n": "[1.5.16]: the issue is 'bug', expected one such as",
             "[1.5.16]\nDescription=Fixes two\\nbugs.\n": "expected one line without control",
+            "[1.5.16]\nDescription=Fixes a bug \\q that was bad.\n": "[1.5.16]: Key file contains",
             "Urgency=low": "--notes=",
         }.items():
             with self.subTest(text=text):
@@ -488,6 +495,23 @@ class TcbInfoTest(PublishCase):
             texts = [node.text for node in self.release(version).findall("description/p")]
             self.assertIn(f"set 20 of 2026-08-13: {status}", " ".join(texts))
             self.assertEqual(self.problems(version), [])
+
+    def test_length(self) -> None:
+        """LVFS counts all paragraphs of a release together, also what is generated."""
+        versions = [f"1.{number}.0{number}" for number in range(1, 8)]
+        self.publisher.map(release(min_seamldr_versions=versions))
+        options = ["--tcb-info", self.INFO, "--tcb-chain", self.CHAIN, "--tcb-expired"]
+        self.publisher(*options)
+        texts = [node.text for node in self.release("1.5.16").findall("description/p")]
+        left = 1000 - len("\n\n".join(["", *texts]))
+        self.assertLess(left, 300)
+        notes = self.publisher.output.with_name("notes.ini")
+        notes.write_text(f"[1.5.16]\nDescription={'x' * left}\n", encoding="utf-8")
+        self.publisher(*options, "--notes", notes)
+        self.assertEqual(self.problems(), [])
+        notes.write_text(f"[1.5.16]\nDescription={'x' * (left + 1)}\n", encoding="utf-8")
+        reason = "has 1001 characters, expected at most 1000, as LVFS wants; shorten --description"
+        self.refused(reason, *options, "--notes", notes)
 
     def test_nothing_guessed(self) -> None:
         self.publisher()

@@ -13,17 +13,20 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Iterator, List, Optional
 from xml.etree import ElementTree
 
-from tdxtest.images import BUILD, run
-from tdxtest.testbed import Testbed, TestbedCase, main, start
+from tdxtest.bootfiles import MODULE, pair_of, write
+from tdxtest.images import BUILD, clean_env, run
+from tdxtest.testbed import FWUPD, Testbed, TestbedCase, main, start
 
 PROGRAM = BUILD / "contrib/reapply/tdx-module-reapply"
+PRELOAD = BUILD / "data/tests/libkill-preload.so"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 BOOT_LOADER = "/proc/sys/kernel/bootloader_type"
 UNTRUSTING = """[fwupd]
@@ -42,7 +45,6 @@ class Reapply:
     def __init__(self, bed: Testbed) -> None:
         self.bed = bed
         self.state = bed.tmp / "state"
-        self.runtime = bed.tmp / "run/tdx-module"
         self.boot_id = bed.tmp / "boot-id"
         self.boot_id.write_text(f"{uuid.uuid4()}\n", encoding="utf-8")
         self.history = bed.tmp / "var/lib/fwupd/pending.db"
@@ -56,9 +58,8 @@ class Reapply:
         env = {k: v for k, v in self.bed.env.items() if k != "JOURNAL_STREAM"}
         paths = {
             "STATE_DIRECTORY": self.state,
-            "RUNTIME_DIRECTORY": self.runtime,
             "FWUPD_SYSFSDIR": self.bed.mock.root / "sys",
-            "FWUPD_UEFI_ESP_PATH": self.bed.tmp / "esp",
+            "FWUPD_UEFI_ESP_PATH": os.environ.get("FWUPD_UEFI_ESP_PATH", self.bed.tmp / "esp"),
         }
         return {**env, **{key: str(path) for key, path in paths.items()}}
 
@@ -93,14 +94,24 @@ class Reapply:
     def status(self) -> dict:
         return json.loads(self("status", "--json", check=None))
 
-    def reboot(self, version: str = BIOS) -> None:
+    def reset(self, version: str = BIOS) -> None:
         """What is in memory is gone, and the TDX module is that of the BIOS."""
-        self.bed.stop_daemon()
-        shutil.rmtree(self.runtime, ignore_errors=True)
         self.boot_id.write_text(f"{uuid.uuid4()}\n", encoding="utf-8")
         self.bed.mock.set(lost="0")
         self.bed.mock.set(running=version, remaining="10")
+
+    def reboot(self, version: str = BIOS) -> None:
+        self.bed.stop_daemon()
+        self.reset(version)
         self.bed.start_daemon()
+
+    def reset_device(self, version: str) -> None:
+        """A reboot as the device has it, for a daemon that goes on: a tenth of the time."""
+        self.bed.uevent("remove")
+        self.bed.wait_for(lambda: not self.bed.devices(), "the end of the device")
+        self.reset(version)
+        self.bed.uevent("add")
+        self.bed.wait_for(self.bed.devices, "the device")
 
     def cabinet(self) -> Path:
         """The one that is stored."""
@@ -109,8 +120,50 @@ class Reapply:
 
     def files(self) -> dict:
         """All that is stored."""
-        names = ["release.conf", *[path.name for path in self.state.glob("*.cab")]]
-        return {name: (self.state / name).read_bytes() for name in names}
+        data = {path.name: path.read_bytes() for path in self.state.glob("*.cab")}
+        return {**data, "record": self.record()}
+
+    def record(self) -> dict:
+        """Which one is."""
+        text = (self.state / "state.conf").read_text(encoding="utf-8")
+        pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line]
+        keys = ["Version", "Sha1", "Sha256", "Origin", "Stored"]
+        return {key: value for key, value in pairs if key in keys}
+
+
+class Disk:
+    """What is left of the state by a power cut: only what was synced, and names as they were."""
+
+    def __init__(self, reapply: Reapply) -> None:
+        self.state = reapply.state
+        self.folder = reapply.bed.tmp / "disk"
+        self.start = reapply.bed.tmp / "start"
+        shutil.copytree(self.state, self.start)
+
+    def reset(self) -> None:
+        """As it was at the beginning, all of it on disk."""
+        for folder in self.state, self.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.start, self.state)
+        (self.folder / "files").mkdir(parents=True)
+        names = []
+        for path in self.state.iterdir():
+            inode = path.stat().st_ino
+            shutil.copy(path, self.folder / "files" / str(inode))
+            names.append(f"{inode} {path.name}\n")
+        (self.folder / "names").write_text("".join(names), encoding="utf-8")
+
+    def cut(self) -> None:
+        shutil.rmtree(self.state)
+        self.state.mkdir()
+        for line in (self.folder / "names").read_text(encoding="utf-8").splitlines():
+            inode, name = line.split(" ", 1)
+            synced = self.folder / "files" / inode
+            (self.state / name).write_bytes(synced.read_bytes() if synced.exists() else b"")
+
+    def env(self, at: int = 0) -> dict:
+        paths = {"KILL_PATH": str(self.state), "KILL_DISK": str(self.folder)}
+        return {**paths, "KILL_AT": str(at), "LD_PRELOAD": str(PRELOAD)}
 
 
 class ReapplyCase(TestbedCase):
@@ -238,7 +291,7 @@ class ApplyTest(ReapplyCase):
 
     def test_record(self) -> None:
         reapply = self.make_stored()
-        record = reapply.state / "release.conf"
+        record = reapply.state / "state.conf"
         good = record.read_text(encoding="utf-8")
         reapply.reboot()
         for bad, reason in {
@@ -429,7 +482,8 @@ class ApplyTest(ReapplyCase):
         self.addCleanup(reapply.bed.daemon.send_signal, signal.SIGCONT)
         begin = time.monotonic()
         out = reapply("apply", "--timeout=3", check=1, JOURNAL_STREAM="1:2")
-        self.assertIn("<3>given up, as fwupd has not answered in time", out)
+        self.assertTrue(out.startswith(f"<3>TDX module {NEW} is not applied again: given up"), out)
+        self.assertIn("given up, as fwupd has not answered in time: a remote on a network", out)
         self.assertLess(time.monotonic() - begin, 20)
 
     def test_journal(self) -> None:
@@ -524,6 +578,95 @@ class ApplyTest(ReapplyCase):
         self.assertEqual(self.uploads(reapply), 1)
         self.assert_applied(reapply)
 
+    def make_esp(self) -> Path:
+        """An EFI system partition that also fwupd sees, for what is made after this."""
+        esp = Path(tempfile.mkdtemp(prefix="tdx-esp-"))
+        self.addCleanup(shutil.rmtree, esp)
+        os.environ["FWUPD_UEFI_ESP_PATH"] = str(esp)
+        self.addCleanup(os.environ.pop, "FWUPD_UEFI_ESP_PATH")
+        return esp
+
+    def load_from(self, reapply: Reapply, esp: Path, version: str, svn: str) -> None:
+        image = reapply.bed.image("boot.bin", f"--version={version}", f"--svn={svn}")
+        write(esp / "EFI/TDX", pair_of(image.read_bytes()))
+
+    def test_esp_taken(self) -> None:
+        """What the boot has taken from there is respected."""
+        esp = self.make_esp()
+        reapply = self.make_stored()
+        self.load_from(reapply, esp, BIOS, "0x0106")
+        reapply.reboot()
+        out = reapply("apply")
+        self.assertIn(f"nothing to do: the boot itself brings a TDX module, {esp}", out)
+        self.assertIn(f"of version {BIOS}", out)
+        self.assertEqual(reapply.status()["state"], "refused")
+        self.assertEqual(self.uploads(reapply), 1)
+
+    def test_esp_ignored(self) -> None:
+        """Some firmware does not look there; then it is as if there was nothing."""
+        esp = self.make_esp()
+        reapply = self.make_stored()
+        self.load_from(reapply, esp, "1.5.24", "0x010d")
+        reapply.reboot()
+        ignored = "the boot has not taken the TDX module of the EFI system partition"
+        self.assertIn(f"boot:     {ignored}", reapply("status"))
+        out = reapply("apply")
+        self.assertIn(ignored, out)
+        self.assertIn(f"TDX module {NEW} has been applied again, {BIOS} was running", out)
+        self.assertEqual(reapply.bed.mock.attr("version"), NEW)
+
+    def test_esp_unknown(self) -> None:
+        """What fwupd can make nothing of may have been taken."""
+        esp = self.make_esp()
+        reapply = self.make_stored()
+        self.load_from(reapply, esp, "1.5.24", "0x010d")
+        (esp / "EFI/TDX" / MODULE).write_bytes(b"damaged")
+        reapply.reboot()
+        self.assertIn("that fwupd does not know", reapply("apply"))
+        self.assertEqual(self.uploads(reapply), 1)
+
+    def test_dead_remote(self) -> None:
+        """A file system that never answers keeps fwupd from starting, and nothing else."""
+        reapply = self.make_stored()
+        bed = reapply.bed
+        reapply.reboot()
+        bed.stop_daemon()
+        dead = bed.tmp / "dead"
+        dead.mkdir()
+        fuse = os.open("/dev/fuse", os.O_RDWR)
+        self.addCleanup(run, "umount", "--lazy", dead)
+        self.addCleanup(os.close, fuse)
+        options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0"
+        mount = ["mount", "--internal-only", "--types", "fuse", "--options", options, "dead", dead]
+        subprocess.run(mount, env=clean_env(), pass_fds=[fuse], check=True)
+        bed.set_remote(dead / "firmware.xml.gz")
+        self.start_on_demand(reapply)
+        for command, code in {"apply": 1, "status": 0}.items():
+            begin = time.monotonic()
+            out = reapply(command, "--timeout=6", check=code)
+            self.assertLess(time.monotonic() - begin, 20)
+            self.assertIn("given up, as fwupd has not answered in time: a remote on a net", out)
+        self.assertEqual(json.loads(reapply("status", "--json", "--timeout=6"))["state"], "unknown")
+        self.assertEqual(self.uploads(reapply), 1)
+
+    def start_on_demand(self, reapply: Reapply) -> None:
+        """D-Bus starts fwupd, as on a host."""
+        bed = reapply.bed
+        services = bed.tmp / "services"
+        services.mkdir()
+        program = services / "fwupd"
+        env = " ".join(f"{key}='{value}'" for key, value in bed.env.items() if "FWUPD" in key)
+        command = " ".join(["env", env, *bed.on_host[1:], FWUPD])
+        program.write_text(f"#!/bin/sh\nexec setpriv --pdeathsig KILL {command}\n")
+        program.chmod(0o755)
+        text = "[D-BUS Service]\nName=org.freedesktop.fwupd\nUser=root\nExec={}\n"
+        (services / "org.freedesktop.fwupd.service").write_text(text.format(program))
+        config = bed.tmp / "bus.conf"
+        folder = f"  <servicedir>{services}</servicedir>\n</busconfig>"
+        config.write_text(config.read_text().replace("</busconfig>", folder))
+        bed.bus.send_signal(signal.SIGHUP)
+        time.sleep(1)
+
     def test_json(self) -> None:
         reapply = self.make_host()
         self.assertEqual(reapply.status(), {"state": "nothing", "running": BIOS})
@@ -572,8 +715,14 @@ class ApplyTest(ReapplyCase):
     def test_account_damaged(self) -> None:
         reapply = self.make_stored()
         reapply.reboot()
-        (reapply.state / "installed.conf").write_text("garbage", encoding="utf-8")
-        self.assert_refused(reapply, "installed.conf is damaged")
+        record = reapply.state / "state.conf"
+        record.write_text("garbage", encoding="utf-8")
+        out = reapply("apply", check=1)
+        self.assertIn(f"{record} is damaged", out)
+        self.assertEqual(self.uploads(reapply), 1)
+        # nor is it known if there was an attempt in this boot
+        self.assertIn(f"stored TDX module {NEW}", reapply("store"))
+        self.assert_refused(reapply, "there was an attempt since the machine has started")
 
     def test_two_releases(self) -> None:
         """What fwupd would install in two uploads is not stored, nor applied if it was."""
@@ -595,7 +744,7 @@ class ApplyTest(ReapplyCase):
         found = f"needed is {NEW} and nothing else"
         self.assertIn(found, reapply("store", both, check=1))
         # as if it had been stored
-        record = reapply.state / "release.conf"
+        record = reapply.state / "state.conf"
         text = record.read_text(encoding="utf-8")
         for kind, key in {"sha1": "Sha1", "sha256": "Sha256"}.items():
             digest = hashlib.new(kind, both.read_bytes()).hexdigest()
@@ -652,7 +801,9 @@ class StoreTest(ReapplyCase):
         self.addCleanup(server.shutdown)
         return server.server_port
 
-    def make_remote(self, location: str, config: str = "", prepare=None) -> Reapply:
+    def make_remote(
+        self, location: str, config: str = "", prepare=None, folder: str = "metadata"
+    ) -> Reapply:
         """A host updated from a remote with metadata; what `config` adds to it comes after."""
         reapply = self.make_host()
         bed = reapply.bed
@@ -672,7 +823,8 @@ class StoreTest(ReapplyCase):
         element.text = location.format(port=self.serve(web))
         root = ElementTree.Element("components", {"version": "0.9", "origin": "tdx"})
         root.append(tree.getroot())
-        metadata = web / "firmware.xml"
+        metadata = bed.tmp / folder / "firmware.xml"
+        metadata.parent.mkdir(exist_ok=True)
         ElementTree.ElementTree(root).write(metadata, encoding="UTF-8", xml_declaration=True)
         run("gzip", "--keep", metadata)
         bed.stop_daemon()
@@ -692,7 +844,7 @@ class StoreTest(ReapplyCase):
             remote.write_text(text + config, encoding="utf-8")
             bed.start_daemon()
         if prepare is not None:
-            prepare(web)
+            prepare(metadata.parent)
         return reapply
 
     def test_http(self) -> None:
@@ -704,7 +856,7 @@ class StoreTest(ReapplyCase):
         self.assertIn("has the SHA-1 " + hashlib.sha1(good + b"x").hexdigest(), out)
         web.unlink()
         self.assertIn("404", reapply("store", check=1))
-        self.assertFalse((reapply.state / "release.conf").exists())
+        self.assertNotIn("stored_version", reapply.status())
         web.write_bytes(good)
         self.assertIn(f"stored TDX module {NEW} from new.bin.cab", reapply("store"))
         web.unlink()
@@ -758,9 +910,10 @@ class StoreTest(ReapplyCase):
         self.assertIn("is not stored, as it is not running", out)
         self.assertEqual(process.returncode, 0)
         self.assertIn(f"{NEW} was installed but is not stored", reapply("status"))
+        self.assertRegex(reapply("apply", check=1), f"version {NEW} .* is not stored: .*404")
 
     def test_proxy(self) -> None:
-        reapply = self.make_remote("http://tdx.invalid/new.bin.cab", prepare=lambda web: None)
+        reapply = self.make_remote("http://tdx.invalid/new.bin.cab", prepare=lambda folder: None)
         self.assertIn("could not be stored", reapply("store", check=1))
         port = self.serve(reapply.bed.tmp / "web")
         out = reapply("store", http_proxy=f"http://127.0.0.1:{port}")
@@ -782,7 +935,7 @@ class StoreTest(ReapplyCase):
 
         self.answer = answer
         out = reapply("store", check=1)
-        self.assertIn("was ended by the signal", out)
+        self.assertIn("killed by signal", out)
         self.assertIn("it may use 256 MiB and 300 seconds", out)
 
     def test_empty_error(self) -> None:
@@ -798,7 +951,7 @@ class StoreTest(ReapplyCase):
         # the sanitizers would turn the signal into an exit status
         sanitizers = os.environ.get("ASAN_OPTIONS", "") + ":handle_segv=0"
         out = reapply("store", check=1, ASAN_OPTIONS=sanitizers)
-        self.assertRegex(out, "ended by the signal 'Segmentation fault'|404")
+        self.assertRegex(out, "killed by signal 11|404")
         self.answer = None
         self.assertIn(f"stored TDX module {NEW}", reapply("store"))
 
@@ -817,18 +970,20 @@ class StoreTest(ReapplyCase):
         for location in [f"file://{secret}", str(secret), "../secret.cab", "ipfs://secret"]:
             with self.subTest(location=location):
                 reapply = self.make_remote(
-                    location, prepare=lambda web: os.mkfifo(web.parent / "secret.cab")
+                    location, prepare=lambda path: os.mkfifo(path.parent / "secret.cab")
                 )
                 out = reapply("store", check=1)
                 self.assertIn(f"location {location} of remote tdx is not read", out)
 
     def test_location_blocks(self) -> None:
         reapply = self.make_remote("sub/new.bin.cab", prepare=self.make_pipe)
-        self.assertIn("sub/new.bin.cab is not a file", reapply("store", check=1))
+        begin = time.monotonic()
+        self.assertIn("no remote has the cabinet with the SHA-1", reapply("store", check=1))
+        self.assertLess(time.monotonic() - begin, 60)
 
-    def make_pipe(self, web: Path) -> None:
-        (web / "sub").mkdir()
-        os.mkfifo(web / "sub/new.bin.cab")
+    def make_pipe(self, folder: Path) -> None:
+        (folder / "sub").mkdir()
+        os.mkfifo(folder / "sub/new.bin.cab")
 
     def test_clear_meanwhile(self) -> None:
         """What is cleared while it is fetched stays cleared."""
@@ -847,7 +1002,7 @@ class StoreTest(ReapplyCase):
 
     def test_local(self) -> None:
         """Beside the metadata."""
-        reapply = self.make_remote("new.bin.cab")
+        reapply = self.make_remote("new.bin.cab", folder="web")
         self.assertIn(f"stored TDX module {NEW} from new.bin.cab", reapply("store"))
         reapply.reboot()
         self.assert_applied(reapply)
@@ -898,7 +1053,7 @@ class StoreTest(ReapplyCase):
             self.assertIn(f"needed is {sha1} of version {NEW}", reapply("store", path, check=1))
         self.assertIn("No such file", reapply("store", bed.tmp / "none.cab", check=1))
         self.assertIn("is not a file", reapply("store", bed.tmp, check=1))
-        self.assertFalse((reapply.state / "release.conf").exists())
+        self.assertNotIn("stored_version", reapply.status())
         self.assertIn(f"stored TDX module {NEW} from new.bin.cab", reapply("store", good))
         self.assertIn("stored already", reapply("store", good))
         self.assertIn("is not what was installed last", reapply("store", bad, check=1))
@@ -944,11 +1099,11 @@ class StoreTest(ReapplyCase):
                 if "stored already" in out:
                     break
                 points += 1
-                if after["release.conf"] == before["release.conf"]:
+                if after["record"] == before["record"]:
                     for name, data in before.items():
                         self.assertEqual(after[name], data)
                 else:
-                    self.assertIn(b"1.5.20", after["release.conf"])
+                    self.assertEqual(after["record"]["Version"], "1.5.20")
         self.assertGreater(points, 5)
         self.assertIn("1.5.20", reapply("store"))
         self.assertEqual(reapply.status()["stored_version"], "1.5.20")
@@ -989,6 +1144,58 @@ class StoreTest(ReapplyCase):
             self.assertIn(f"<{match[1]}>", lines[i - 1])
             self.assertRegex(lines[i + 1], rf"fsync\(\d+<{reapply.state}>\) = 0")
         self.assertGreater(renames, 0)
+
+    def points(self, reapply: Reapply, disk: Disk, *args: str) -> Iterator[bool]:
+        """Power cuts before each change of the state and one after all; says if it ended."""
+        for at in range(1, 60):
+            disk.reset()
+            out = reapply(*args, check=None, **disk.env(at))
+            disk.cut()
+            yield out != ""
+            if out != "":
+                self.assertGreater(at, 8)
+                return
+        self.fail("it has no end")
+
+    def test_power_cut_store(self) -> None:
+        """What is said to be stored is, and else what was before; never half of it."""
+        reapply = self.make_second()
+        for ended in self.points(reapply, Disk(reapply), "store"):
+            status = reapply.status()
+            self.assertIn(status["state"], ["current", "refused"], status)
+            self.assertIn(status["stored_version"], ["1.5.20"] if ended else [NEW, "1.5.20"])
+            self.assertIn("1.5.20", reapply("store"))
+            self.assertEqual(reapply.status()["stored_version"], "1.5.20")
+
+    def test_power_cut_clear(self) -> None:
+        reapply = self.make_stored()
+        for ended in self.points(reapply, Disk(reapply), "clear"):
+            status = reapply.status()
+            self.assertIn(status["state"], ["nothing"] if ended else ["nothing", "current"])
+            if status["state"] == "nothing":
+                os.utime(reapply.history)
+                self.assertIn("as it was cleared", reapply.store_changed())
+
+    def test_power_cut_apply(self) -> None:
+        """An attempt that has reached the kernel is never forgotten."""
+        reapply = self.make_stored()
+        disk = Disk(reapply)
+        reached = 0
+        reapply.reboot()
+        before = self.uploads(reapply)
+        for _ended in self.points(reapply, disk, "apply"):
+            attempt = self.uploads(reapply) > before
+            noted = "AttemptResult=done" in (reapply.state / "state.conf").read_text()
+            reached += attempt and not noted
+            reapply.reboot()
+            out = reapply("apply", check=None)
+            if attempt and not noted:
+                self.assertIn("the last attempt has not come to its end", out)
+            else:
+                self.assertIn(f"TDX module {NEW} has been applied again", out)
+            reapply.reboot()
+            before = self.uploads(reapply)
+        self.assertGreater(reached, 2)
 
     def test_disk_full(self) -> None:
         reapply = self.make_second()
@@ -1043,7 +1250,7 @@ class StoreTest(ReapplyCase):
         reapply = self.make_updated()
         reapply.reboot()
         self.assertIn("is not stored, as it is not running", reapply.store_changed())
-        self.assertFalse((reapply.state / "release.conf").exists())
+        self.assertNotIn("stored_version", reapply.status())
         self.assertIn(f"stored TDX module {NEW}", reapply("store"))
         self.assert_applied(reapply)
 
@@ -1102,8 +1309,8 @@ class Model:
         shutil.rmtree(self.reapply.state, ignore_errors=True)
         self.bed.stop_daemon()
         self.reapply.history.unlink(missing_ok=True)
+        self.reapply.reset()
         self.bed.start_daemon()
-        self.reapply.reboot()
 
     def fail(self, fault: str) -> None:
         self.bed.mock.set(fault_loses="1" if fault == "lost" else "0")
@@ -1174,7 +1381,10 @@ class Model:
         bios = self.random.choice([BIOS, BIOS, "1.5.13", "1.5.20"])
         fault = self.random.choice(self.FAULTS)
         self.log.append(f"reboot {bios} {fault}")
-        self.reapply.reboot(bios)
+        if self.random.random() < 0.2:
+            self.reapply.reboot(bios)
+        else:
+            self.reapply.reset_device(bios)
         self.bed.mock.set(install_version=self.CABINETS[self.last or "a"])
         self.fail(fault)
         before = self.bed.mock.writes()["uploads"]
@@ -1204,20 +1414,28 @@ class Model:
 
 
 class ModelTest(ReapplyCase):
-    """Whatever has happened: one upload per boot, and only of what was last installed."""
+    """Whatever has happened: one upload per boot, and only of what was last installed.
+
+    With TDX_REAPPLY_SEQUENCES that many, for at most TDX_REAPPLY_SECONDS.
+    """
 
     def test_model(self) -> None:
         model = Model(self.make_host(only_trusted=False))
         count = int(os.environ.get("TDX_REAPPLY_SEQUENCES", "8"))
         first = int(os.environ.get("TDX_REAPPLY_SEED", "1"))
+        done = 0
+        deadline = time.monotonic() + int(os.environ.get("TDX_REAPPLY_SECONDS", "3600"))
         for seed in range(first, first + count):
+            if time.monotonic() > deadline:
+                break
             model.begin(seed)
             for _step in range(16):
                 model.step()
+            done += 1
             if os.environ.get("TDX_REAPPLY_LOG"):
                 print("\n".join(model.log))
         print(
-            f"# {count} sequences: {model.uploads} applied, {model.refused} refused, "
+            f"# {done} sequences: {model.uploads} applied, {model.refused} refused, "
             f"{model.kills} killed"
         )
         self.assertGreater(model.uploads, 0)

@@ -432,7 +432,7 @@ static gboolean (*const fu_tdx_host_funcs[])(FuTdxHost *, FuUdevDevice *, GError
     [FU_TDX_HOST_FACT_CPUS_ONLINE] = fu_tdx_host_read_cpus_online,
 };
 
-void
+static void
 fu_tdx_host_read(FuTdxHost *self, FuUdevDevice *device, FuTdxHostFact fact)
 {
 	g_autoptr(GError) error_local = NULL;
@@ -453,7 +453,7 @@ fu_tdx_host_new(FuUdevDevice *device)
 }
 
 /* also of a kernel without the device */
-FuUdevDevice *
+static FuUdevDevice *
 fu_tdx_host_device_new(FuContext *ctx)
 {
 	const gchar *dirname = fu_context_get_path(ctx, FU_PATH_KIND_SYSFSDIR, NULL);

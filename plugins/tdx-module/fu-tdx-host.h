@@ -36,16 +36,12 @@ typedef struct {
 	guint64 tds; /* if counted */
 } FuTdxHost;
 
-FuUdevDevice *
-fu_tdx_host_device_new(FuContext *ctx) G_GNUC_NON_NULL(1);
 FuTdxHost *
 fu_tdx_host_new(FuUdevDevice *device) G_GNUC_NON_NULL(1);
 FuTdxHost *
 fu_tdx_host_new_from_context(FuContext *ctx) G_GNUC_NON_NULL(1);
 FuTdxHost *
 fu_tdx_host_new_after(FuUdevDevice *device, const FuTdxHost *before) G_GNUC_NON_NULL(1, 2);
-void
-fu_tdx_host_read(FuTdxHost *self, FuUdevDevice *device, FuTdxHostFact fact) G_GNUC_NON_NULL(1, 2);
 void
 fu_tdx_host_free(FuTdxHost *self);
 gboolean

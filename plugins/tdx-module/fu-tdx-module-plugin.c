@@ -23,14 +23,17 @@ fu_tdx_module_plugin_modify_config(FuPlugin *plugin,
 				   const gchar *value,
 				   GError **error)
 {
+	const gchar *keys[] = {"RequireNoGuests", "BootModule", NULL};
 	gboolean value_bool = FALSE;
 
-	if (g_strcmp0(key, "BootModule") != 0 && g_strcmp0(key, "RequireNoGuests") != 0) {
+	if (!g_strv_contains(keys, key)) {
+		g_autofree gchar *expected = g_strjoinv(" or ", (gchar **)keys);
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_NOT_SUPPORTED,
-			    "config key %s not supported, expected RequireNoGuests or BootModule",
-			    key);
+			    "config key %s not supported, expected %s",
+			    key,
+			    expected);
 		return FALSE;
 	}
 	if (!fu_strtobool(value, &value_bool, error))

@@ -81,7 +81,7 @@ fu_tdx_preflight_version_to_svn(const gchar *version)
 	return svn;
 }
 
-/* that of the image, or the least that it can be */
+/* that of the image, or the least that it can be, NULL for a series that is not known */
 const gchar *
 fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
 {
@@ -89,8 +89,11 @@ fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
 	guint16 svn =
 	    fu_struct_tdx_sigstruct_get_seamsvn(fu_tdx_sigstruct_firmware_get_struct(sigstruct));
 
-	for (guint i = 0; version == NULL && i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
-		if (fu_tdx_preflight_svns[i].svn == svn)
+	if (version != NULL)
+		return version;
+	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
+		if (fu_tdx_preflight_svns[i].svn >> 8 == svn >> 8 &&
+		    fu_tdx_preflight_svns[i].svn <= svn)
 			version = fu_tdx_preflight_svns[i].version;
 	}
 	return version;

@@ -85,14 +85,14 @@ class UpdateTest(BootCase):
         self.wait_for_release(NEW)
         client.fwupdmgr("update", check=0)
         self.assertEqual(guest.attr("version"), NEW)
-        guest.wait_for((STATE / "release.conf").exists, "the stored release")
-        self.assertIn(f"stored TDX module {NEW}", journal(STORE_UNIT))
+        guest.wait_for(lambda: list(STATE.glob("*.cab")), "the stored release")
 
         # the end of fwupd is not a reason to start it again
         guest.wait_for(
             lambda: guest.unit_property(STORE_UNIT, "ActiveState") == "inactive",
             "the end of storing",
         )
+        self.assertIn(f"stored TDX module {NEW}", journal(STORE_UNIT))
         guest.stop_daemon()
         time.sleep(10)
         self.assertNotEqual(guest.unit_property("fwupd.service", "ActiveState"), "active")

@@ -198,10 +198,21 @@ class Testbed(Client):
             "dbus-daemon", "--nofork", f"--config-file={config}", stderr=subprocess.DEVNULL
         )
         self.wait_for(path.exists, "the bus")
-        program = [sys.executable, "-B", SOURCE / "data/tests/tdxtest/mock_polkit.py"]
-        self.polkit = start(*program, env=self.env, stdout=subprocess.PIPE, text=True)
-        if self.polkit.stdout.readline().strip() != "ready":
-            raise RuntimeError("the mock polkit did not start")
+        self.polkit = self.start_mock("mock_polkit.py")
+
+    def start_mock(self, name: str, *args: object) -> subprocess.Popen:
+        """A service on the bus of this testbed."""
+        program = [sys.executable, "-B", SOURCE / "data/tests/tdxtest" / name, *args]
+        mock = start(*program, env=self.env, stdout=subprocess.PIPE, text=True)
+        if mock.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{name} did not start")
+        return mock
+
+    @staticmethod
+    def stop_mock(mock: subprocess.Popen) -> None:
+        mock.terminate()
+        mock.wait(timeout=10)
+        mock.stdout.close()
 
     def wait_for(self, ready, what: str, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
@@ -314,9 +325,7 @@ class Testbed(Client):
             self._clean_up()
 
     def _clean_up(self) -> None:
-        self.polkit.terminate()
-        self.polkit.wait(timeout=10)
-        self.polkit.stdout.close()
+        self.stop_mock(self.polkit)
         self.bus.terminate()
         self.bus.wait(timeout=10)
         for target in self.mounts:
