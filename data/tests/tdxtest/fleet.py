@@ -102,8 +102,14 @@ class Host:
     """A mock host that can be reached with ssh."""
 
     def __init__(
-        self, folder: Path, name: str, address: str, *options: str, kernel: str, disabled: str,
-        remotes: bool
+        self,
+        folder: Path,
+        name: str,
+        address: str,
+        *options: str,
+        kernel: str,
+        disabled: str,
+        remotes: bool,
     ) -> None:
         self.name = name
         self.address = address
