@@ -139,18 +139,33 @@ status_json_add_host(JsonBuilder *builder, const StatusReport *report)
 	json_builder_end_object(builder);
 }
 
+/* what its publisher says of this release; the table only knows what it should be */
+static gchar *
+status_json_get_mrseam(FwupdRelease *release)
+{
+	const gchar *description = fwupd_release_get_description(release);
+	const TdxReleased *released = NULL;
+	g_autoptr(GRegex) regex = g_regex_new("MRSEAM: ([0-9a-f]{96})\\b", 0, 0, NULL);
+	g_autoptr(GMatchInfo) match = NULL;
+
+	if (description != NULL && g_regex_match(regex, description, 0, &match))
+		return g_match_info_fetch(match, 1);
+	released = tdx_released_find_by_version(fwupd_release_get_version(release));
+	return g_strdup(released != NULL ? released->mrseam : NULL);
+}
+
 static void
 status_json_add_release(JsonBuilder *builder, FwupdRelease *release)
 {
 	const gchar *version = fwupd_release_get_version(release);
-	const TdxReleased *released = tdx_released_find_by_version(version);
+	g_autofree gchar *mrseam = status_json_get_mrseam(release);
 
 	json_builder_begin_object(builder);
 	status_json_add_string(builder, "version", version);
 	status_json_add_string(builder,
 			       "urgency",
 			       fwupd_release_urgency_to_string(fwupd_release_get_urgency(release)));
-	status_json_add_string(builder, "mrseam", released != NULL ? released->mrseam : NULL);
+	status_json_add_string(builder, "mrseam", mrseam);
 	status_json_add_string(builder, "remote", fwupd_release_get_remote_id(release));
 	json_builder_end_object(builder);
 }

@@ -3,6 +3,7 @@
 """What the tests with the real daemon share; the demo and the virtual machines use it too.
 
 testbed         a mock TDX host with the real daemon on a D-Bus of its own: begin here
+fleet           many mock hosts that can be reached with ssh
 images          the folders of the project, images of TDX modules, and cabinets of them
 fwupdmgr        the real client
 mirror          a signed mirror, and what somebody may do to it

@@ -136,8 +136,11 @@ class Checkout:
             }
             for version in SVNS
         ]
+        self.write_map(releases)
+
+    def write_map(self, releases: List[dict]) -> None:
         text = json.dumps({"tdx_module_releases": releases})
-        (folder / "mapping_file.json").write_text(text, encoding="utf-8")
+        (self.folder / "mapping_file.json").write_text(text, encoding="utf-8")
 
     def path(self, version: str) -> Path:
         return self.folder / f"joined_files/TDX_1.5/tdx_module_{version}.blob"
