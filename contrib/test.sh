@@ -85,7 +85,7 @@ if [ -z "${TDX_MODULE_BLOBS:-}" ] && [ -d ../shared/intel-tdx-blobs ]; then
 fi
 
 # without these, tests of metadata, mirror and FAT are skipped
-contrib/ci/install.sh appstream bash-completion dosfstools fusefat jcat mtools strace zstd
+contrib/ci/install.sh appstream bash-completion dosfstools fusefat jcat libxml2-utils mtools strace zstd
 contrib/setup.sh build --werror
 if [ $# -eq 1 ]; then
     everything
