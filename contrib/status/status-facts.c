@@ -71,6 +71,21 @@ status_facts_free(StatusFacts *self)
 	g_free(self);
 }
 
+/**
+ * status_context_new:
+ *
+ * Returns: (transfer full): a context that knows where fwupd's files are
+ **/
+FuContext *
+status_context_new(void)
+{
+	g_autoptr(FuContext) ctx = fu_context_new();
+
+	fu_path_store_load_defaults(fu_context_get_path_store(ctx));
+	fu_path_store_load_from_env(fu_context_get_path_store(ctx));
+	return g_steal_pointer(&ctx);
+}
+
 /*
  * what is not the plugin's to know
  */
@@ -306,7 +321,7 @@ status_facts_read_from(StatusFacts *self,
 StatusFacts *
 status_facts_new(guint timeout, GError **error)
 {
-	g_autoptr(FuContext) ctx = fu_context_new();
+	g_autoptr(FuContext) ctx = status_context_new();
 	g_autoptr(StatusFacts) self = g_new0(StatusFacts, 1);
 
 	self->is_root = geteuid() == 0;

@@ -13,7 +13,6 @@
 
 #include <xmlb.h>
 
-#include "fu-context-private.h"
 #include "status.h"
 
 #define STATUS_METADATA_QUERY                                                                      \
@@ -166,7 +165,7 @@ status_metadata_read(StatusMetadata *self,
 {
 	const gchar *dirname;
 	g_autofree gchar *filename = NULL;
-	g_autoptr(FuContext) ctx = fu_context_new();
+	g_autoptr(FuContext) ctx = status_context_new();
 	g_autoptr(GFile) file = NULL;
 	g_autoptr(GPtrArray) components = NULL;
 	g_autoptr(XbSilo) silo = xb_silo_new();

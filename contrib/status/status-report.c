@@ -12,7 +12,6 @@
 
 #include <time.h>
 
-#include "fu-context-private.h"
 #include "fu-tdx-preflight.h"
 #include "status.h"
 
@@ -146,7 +145,7 @@ static gboolean
 status_report_requires_no_guests(void)
 {
 	const FuPathKind kinds[] = {FU_PATH_KIND_LOCALCONFDIR_PKG, FU_PATH_KIND_SYSCONFDIR_PKG};
-	g_autoptr(FuContext) ctx = fu_context_new();
+	g_autoptr(FuContext) ctx = status_context_new();
 
 	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		const gchar *dirname = fu_context_get_path(ctx, kinds[i], NULL);

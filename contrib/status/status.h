@@ -54,6 +54,8 @@ typedef struct {
 	gboolean is_root;
 } StatusFacts;
 
+FuContext *
+status_context_new(void);
 StatusFacts *
 status_facts_new(guint timeout, GError **error);
 void

@@ -114,6 +114,7 @@ SERVANTS: List[subprocess.Popen] = []
 def start_bus() -> Path:
     """One for all daemons of this program, which ends with it; gives its socket."""
     folder = Path(tempfile.mkdtemp(prefix="tdx-bus-"))
+    folder.chmod(0o755)  # ordinary users, too
     atexit.register(shutil.rmtree, folder)
     path = folder / "bus"
     config = folder / "bus.conf"
