@@ -105,9 +105,9 @@ fu_context_get_path(FuContext *ctx, FuPathKind kind, GError **error)
 }
 
 /* since 2.1.1: only the daemon's context knows all paths by itself */
-#define fu_context_get_path_store(ctx)	  (ctx)
-#define fu_path_store_load_defaults(ctx)  (void)(ctx)
-#define fu_path_store_load_from_env(ctx)  (void)(ctx)
+#define fu_context_get_path_store(ctx)	 (ctx)
+#define fu_path_store_load_defaults(ctx) (void)(ctx)
+#define fu_path_store_load_from_env(ctx) (void)(ctx)
 
 /* since 2.1.7: the same, for any size */
 #define fu_base64_encode(buf, bufsz) g_base64_encode(buf, bufsz)
