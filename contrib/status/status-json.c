@@ -139,19 +139,17 @@ status_json_add_host(JsonBuilder *builder, const StatusReport *report)
 	json_builder_end_object(builder);
 }
 
-/* what its publisher says of this release; the table only knows what it should be */
+/* what its publisher says of this release, and not what a release of that version should be */
 static gchar *
 status_json_get_mrseam(FwupdRelease *release)
 {
 	const gchar *description = fwupd_release_get_description(release);
-	const TdxReleased *released = NULL;
 	g_autoptr(GRegex) regex = g_regex_new("MRSEAM: ([0-9a-f]{96})\\b", 0, 0, NULL);
 	g_autoptr(GMatchInfo) match = NULL;
 
-	if (description != NULL && g_regex_match(regex, description, 0, &match))
-		return g_match_info_fetch(match, 1);
-	released = tdx_released_find_by_version(fwupd_release_get_version(release));
-	return g_strdup(released != NULL ? released->mrseam : NULL);
+	if (description == NULL || !g_regex_match(regex, description, 0, &match))
+		return NULL;
+	return g_match_info_fetch(match, 1);
 }
 
 static void

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from tdxtest import bootfiles, testbed
-from tdxtest.bootfiles import pair_of
+from tdxtest.bootfiles import mrseam_of, pair_of
 from tdxtest.images import BUILD, PUBLISHER, QUIRK, SOURCE, run
 from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main
 from test_boot import BootCase  # an EFI system partition
@@ -167,7 +167,7 @@ class StateTest(StatusCase):
         (release,) = report["releases"]
         self.assertEqual(release["version"], "1.5.16")
         self.assertEqual(release["urgency"], "high")
-        self.assertEqual(release["mrseam"], MRSEAM["1.5.16"])
+        self.assertIsNone(release["mrseam"], "this publisher says nothing of it")
         self.assertEqual(report["fwupd"]["remotes"], [{"id": "tdx", "age": None, "tdx": True}])
         self.assertEqual(bed.mock.writes(), NO_WRITES)
         bed.fwupdmgr("update", check=0)
@@ -600,7 +600,8 @@ class StatusBootTest(BootCase, StatusCase):
         self.publish(self.make("1.5.16"), "1.5.16")
         report = self.boot_status()
         self.assertEqual(report["boot"]["state"], "available")
-        self.assertEqual([r["version"] for r in report["boot"]["releases"]], ["1.5.16"])
+        releases = [(r["version"], r["mrseam"]) for r in report["boot"]["releases"]]
+        self.assertEqual(releases, [("1.5.16", mrseam_of(self.make("1.5.16")))])
         self.update()
         report = self.boot_status()
         self.assertEqual(report["boot"]["state"], "reset_needed")
