@@ -17,7 +17,9 @@ from tdxtest import rules
 
 EXPECTED = guest.TEST / "refusals.txt"
 # as an administrator would, without fwupd
-BY_SHELL = """cd "$1"/firmware/* || exit
+# udev has a rule that aborts what is uploaded while it deals with a driver that was just loaded
+BY_SHELL = """udevadm settle
+cd "$1"/firmware/* || exit
 echo 1 >loading; cat "$2" >data; echo 0 >loading
 until [ "$(cat status)" = idle ]; do sleep 0.1; done
 cat error
