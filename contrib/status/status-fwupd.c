@@ -225,7 +225,10 @@ status_fwupd_set_error(StatusFwupd *self, StatusFwupdHelper *helper, GError *err
 		self->error = g_strdup_printf("it has not answered within %u s", timeout);
 	else
 		self->error = g_strdup(error != NULL ? error->message : "libfwupd gives no reason");
-	if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN))
+
+	/* since 2.1 libfwupd takes the one for the other */
+	if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
+	    g_error_matches(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED))
 		self->state = STATUS_FWUPD_STATE_MISSING;
 }
 

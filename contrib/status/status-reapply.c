@@ -103,20 +103,22 @@ status_reapply_get(JsonObject *obj, const gchar *key)
 static gboolean
 status_reapply_ask(StatusReapply *self, guint timeout, GError **error)
 {
+	JsonNode *root;
 	JsonObject *obj;
 	g_autofree gchar *text = status_reapply_run(timeout, error);
 	g_autoptr(JsonParser) parser = json_parser_new();
 
 	if (text == NULL || !json_parser_load_from_data(parser, text, -1, error))
 		return FALSE;
-	if (!JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
+	root = json_parser_get_root(parser);
+	if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
 		g_set_error_literal(error,
 				    FWUPD_ERROR,
 				    FWUPD_ERROR_INVALID_DATA,
 				    "it gives no JSON");
 		return FALSE;
 	}
-	obj = json_node_get_object(json_parser_get_root(parser));
+	obj = json_node_get_object(root);
 	self->state = status_reapply_get(obj, "state");
 	self->reason = status_reapply_get(obj, "reason");
 	self->stored = status_reapply_get(obj, "stored_version");
