@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 
 from tdxtest.bootfiles import MODULE, pair_of, write
 from tdxtest.images import BUILD, clean_env, run
-from tdxtest.testbed import FWUPD, Testbed, TestbedCase, main, start
+from tdxtest.testbed import FWUPD, SERVANTS, Testbed, TestbedCase, main, start, start_bus
 
 PROGRAM = BUILD / "contrib/reapply/tdx-module-reapply"
 PRELOAD = BUILD / "data/tests/libkill-preload.so"
@@ -657,15 +657,24 @@ class ApplyTest(ReapplyCase):
         program = services / "fwupd"
         env = " ".join(f"{key}='{value}'" for key, value in bed.env.items() if "FWUPD" in key)
         command = " ".join(["env", env, *bed.on_host[1:], FWUPD])
-        program.write_text(f"#!/bin/sh\nexec setpriv --pdeathsig KILL {command}\n")
+        pid = services / "pid"
+        program.write_text(f"#!/bin/sh\necho $$ >{pid}\nexec setpriv --pdeathsig KILL {command}\n")
         program.chmod(0o755)
-        text = "[D-BUS Service]\nName=org.freedesktop.fwupd\nUser=root\nExec={}\n"
-        (services / "org.freedesktop.fwupd.service").write_text(text.format(program))
-        config = bed.tmp / "bus.conf"
+        service = "[D-BUS Service]\nName=org.freedesktop.fwupd\nUser=root\nExec={}\n"
+        (services / "org.freedesktop.fwupd.service").write_text(service.format(program))
+        config = start_bus().parent / "bus.conf"
+        text = config.read_text()
+
+        def configure(text: str) -> None:
+            config.write_text(text)
+            SERVANTS[0].send_signal(signal.SIGHUP)
+            time.sleep(1)
+
+        # the bus is there for other tests, too
+        self.addCleanup(configure, text)
+        self.addCleanup(lambda: os.kill(int(pid.read_text()), signal.SIGKILL))
         folder = f"  <servicedir>{services}</servicedir>\n</busconfig>"
-        config.write_text(config.read_text().replace("</busconfig>", folder))
-        bed.bus.send_signal(signal.SIGHUP)
-        time.sleep(1)
+        configure(text.replace("</busconfig>", folder))
 
     def test_json(self) -> None:
         reapply = self.make_host()
