@@ -5,17 +5,18 @@
  */
 
 /*
- * What this machine says of itself. Another process reads it, since a read that the kernel does not
- * finish can be given up in no other way; it is a fork of this one, so that constant strings are at
- * the same place in both.
+ * What this machine says of itself. A read that the kernel does not finish can be given up in no
+ * other way than with its process. So all is done in another one, which is watched while it reads;
+ * if it hangs, it is given up, and a new one begins without that file.
  */
 
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,52 +25,6 @@
 #include "fu-context-private.h"
 #include "fu-tdx-host.c"
 #include "status.h"
-
-/* all strings of a look */
-#define STATUS_FACTS_RECORD_MAX (128 * 1024)
-
-#define STATUS_FACTS_ERROR(fact) G_STRUCT_OFFSET(StatusFacts, host.errors[fact])
-
-static const gsize status_facts_strings[] = {
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_MODULE),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_KERNEL),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_SEAMLDR),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_CPU),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_GUESTS),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_REMAINING_UPDATES),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_UPLOAD_ACCESS),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_CPUS_ONLINE),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_UPLOAD),
-    G_STRUCT_OFFSET(StatusFacts, host.module_version),
-    G_STRUCT_OFFSET(StatusFacts, host.seamldr_version),
-    G_STRUCT_OFFSET(StatusFacts, host.cpus_online),
-    G_STRUCT_OFFSET(StatusFacts, host.cpus_present),
-    G_STRUCT_OFFSET(StatusFacts, vendor),
-    G_STRUCT_OFFSET(StatusFacts, cpu_flags),
-    G_STRUCT_OFFSET(StatusFacts, kvm),
-    G_STRUCT_OFFSET(StatusFacts, config),
-    G_STRUCT_OFFSET(StatusFacts, hibernation),
-    G_STRUCT_OFFSET(StatusFacts, cmdline),
-    G_STRUCT_OFFSET(StatusFacts, kernel),
-    G_STRUCT_OFFSET(StatusFacts, hung),
-};
-
-/* a string that is new in the plugin's facts needs a row above */
-G_STATIC_ASSERT(FU_TDX_HOST_FACT_LAST == 9 && sizeof(FuTdxHost) == 184);
-
-/**
- * status_facts_free:
- * @self: a #StatusFacts
- *
- * Frees a look.
- **/
-void
-status_facts_free(StatusFacts *self)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(status_facts_strings); i++)
-		g_free(G_STRUCT_MEMBER(gchar *, self, status_facts_strings[i]));
-	g_free(self);
-}
 
 /**
  * status_context_new:
@@ -156,144 +111,84 @@ status_facts_read_device(StatusFacts *self, FuContext *ctx)
 	self->has_device = g_file_test(fu_udev_device_get_sysfs_path(device), G_FILE_TEST_IS_DIR);
 }
 
-/* after the facts of the plugin; each with what is said if it hangs */
-static const struct {
-	void (*func)(StatusFacts *self, FuContext *ctx);
-	const gchar *name;
-} status_facts_steps[] = {
-    {status_facts_read_device, "the kernel's device tdx_host"},
-    {status_facts_read_cpu, "/proc/cpuinfo"},
-    {status_facts_read_kvm, "the parameter tdx of kvm_intel"},
-    {status_facts_read_kernel, "the configuration of the kernel"},
+/* after these come the facts of the plugin, but the last, which is read with another one */
+static void (*const status_facts_funcs[])(StatusFacts *, FuContext *) = {
+    status_facts_read_device,
+    status_facts_read_cpu,
+    status_facts_read_kvm,
+    status_facts_read_kernel,
 };
 
-static void
-status_facts_read(StatusFacts *self, FuContext *ctx, FuUdevDevice *device, guint step)
-{
-	if (step < G_N_ELEMENTS(status_facts_steps))
-		status_facts_steps[step].func(self, ctx);
-	else
-		fu_tdx_host_read(&self->host, device, step - G_N_ELEMENTS(status_facts_steps));
-}
+#define STATUS_FACTS_N_OWN   G_N_ELEMENTS(status_facts_funcs)
+#define STATUS_FACTS_N_STEPS (STATUS_FACTS_N_OWN + FU_TDX_HOST_FACT_UPLOAD)
 
-/* it has no function, as it is read with another one */
-#define STATUS_FACTS_N_STEPS (G_N_ELEMENTS(status_facts_steps) + FU_TDX_HOST_FACT_UPLOAD)
+typedef struct {
+	StatusFunc func;
+	gpointer user_data;
+	guint timeout; /* in seconds, for each step */
+	gchar *hung[STATUS_FACTS_N_STEPS];
+	GPid pid;
+	gint fd; /* a character for each step that is done, and then the text */
+} StatusWatch;
 
 /*
  * the other process
  */
 
-static gboolean
-status_facts_send(StatusFacts *self, gint fd)
-{
-	g_autoptr(GByteArray) record = g_byte_array_new();
-
-	g_byte_array_append(record, (const guint8 *)self, sizeof(*self));
-	for (guint i = 0; i < G_N_ELEMENTS(status_facts_strings); i++) {
-		const gchar *str = G_STRUCT_MEMBER(gchar *, self, status_facts_strings[i]);
-		if (str != NULL)
-			g_byte_array_append(record, (const guint8 *)str, strlen(str) + 1);
-	}
-	return send(fd, record->data, record->len, MSG_NOSIGNAL) == (gssize)record->len;
-}
-
-static gboolean
-status_facts_recv(StatusFacts *self, gint fd)
-{
-	StatusFacts tmp;
-	gssize len;
-	const gchar *str;
-	g_autofree gchar *record = g_malloc(STATUS_FACTS_RECORD_MAX);
-
-	len = recv(fd, record, STATUS_FACTS_RECORD_MAX, 0);
-	if (len < (gssize)sizeof(tmp))
-		return FALSE;
-	memcpy(&tmp, record, sizeof(tmp)); /* nocheck:blocked */
-	str = record + sizeof(tmp);
-	for (guint i = 0; i < G_N_ELEMENTS(status_facts_strings); i++) {
-		gsize offset = status_facts_strings[i];
-		g_free(G_STRUCT_MEMBER(gchar *, self, offset));
-		if (G_STRUCT_MEMBER(gchar *, &tmp, offset) == NULL)
-			continue;
-		G_STRUCT_MEMBER(gchar *, &tmp, offset) = g_strdup(str);
-		str += strlen(str) + 1;
-	}
-	*self = tmp;
-	return TRUE;
-}
-
-/* a reader that hangs must not keep the output of this program open */
 static void
-status_facts_run_reader(StatusFacts *self, FuContext *ctx, guint step, gint fd)
+status_facts_read(StatusFacts *self, const StatusWatch *watch)
 {
+	g_autoptr(FuContext) ctx = status_context_new();
 	g_autoptr(FuUdevDevice) device = fu_tdx_host_device_new(ctx);
 
-	dup2(fd, STDIN_FILENO);
-	closefrom(STDOUT_FILENO);
-	for (; step < STATUS_FACTS_N_STEPS; step++) {
-		status_facts_read(self, ctx, device, step);
-		if (!status_facts_send(self, STDIN_FILENO))
+	for (guint step = 0; step < STATUS_FACTS_N_STEPS; step++) {
+		if (watch->hung[step] != NULL) {
+			self->hung = watch->hung[step];
+			if (step >= STATUS_FACTS_N_OWN)
+				self->host.errors[step - STATUS_FACTS_N_OWN] =
+				    g_strdup_printf("%s has not answered within %u s",
+						    self->hung,
+						    watch->timeout);
+			continue;
+		}
+		if (step < STATUS_FACTS_N_OWN)
+			status_facts_funcs[step](self, ctx);
+		else
+			fu_tdx_host_read(&self->host, device, step - STATUS_FACTS_N_OWN);
+		if (write(STDIN_FILENO, ".", 1) != 1)
 			_exit(EXIT_FAILURE);
 	}
-	_exit(EXIT_SUCCESS);
 }
 
-/* the file that it has open, if it can be seen */
-static gchar *
-status_facts_find_hung(GPid pid, guint step)
+/* if it hangs, it must not keep the output of this program open */
+static void G_GNUC_NORETURN
+status_watch_run(const StatusWatch *self)
 {
-	const gchar *name;
-	g_autofree gchar *dirname = g_strdup_printf("/proc/%i/fd", pid);
-	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
+	StatusFacts facts = {.is_root = geteuid() == 0};
+	gint rc;
+	g_autofree gchar *text = NULL;
 
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree gchar *filename = g_build_filename(dirname, name, NULL);
-		g_autofree gchar *target = g_file_read_link(filename, NULL);
-		if (target != NULL && g_path_is_absolute(target))
-			return g_steal_pointer(&target);
-	}
-	return g_strdup_printf("fact %u of this host", step);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(self->fd, STDIN_FILENO);
+	closefrom(STDOUT_FILENO);
+	for (gint fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		(void)open("/dev/null", O_RDWR);
+	facts.host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
+	status_facts_read(&facts, self);
+	rc = self->func(&facts, self->user_data, &text);
+	_exit(dprintf(STDIN_FILENO, "%s", text) < 0 ? EXIT_FAILURE : rc);
 }
 
-static void
-status_facts_give_up(StatusFacts *self, GPid pid, guint step, guint timeout)
-{
-	g_free(self->hung);
-	self->hung = status_facts_find_hung(pid, step);
-	kill(pid, SIGKILL);
-	if (step < G_N_ELEMENTS(status_facts_steps))
-		return;
-	self->host.errors[step - G_N_ELEMENTS(status_facts_steps)] =
-	    g_strdup_printf("%s has not answered within %u s", self->hung, timeout);
-}
-
-/* returns the next step, which is not the one after the last if that hangs */
-static guint
-status_facts_follow(StatusFacts *self, GPid pid, gint fd, guint step, guint timeout)
-{
-	struct timeval tv = {.tv_sec = timeout};
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	for (; step < STATUS_FACTS_N_STEPS; step++) {
-		if (!status_facts_recv(self, fd)) {
-			status_facts_give_up(self, pid, step, timeout);
-			return step + 1;
-		}
-	}
-	return step;
-}
+/*
+ * this process
+ */
 
 static gboolean
-status_facts_read_from(StatusFacts *self,
-		       FuContext *ctx,
-		       guint *step,
-		       guint timeout,
-		       GError **error)
+status_watch_start(StatusWatch *self, GError **error)
 {
-	GPid pid;
 	gint fds[2] = {-1, -1};
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0 || (pid = fork()) < 0) {
+	if (pipe2(fds, O_CLOEXEC) != 0 || (self->pid = fork()) < 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INTERNAL,
@@ -301,34 +196,88 @@ status_facts_read_from(StatusFacts *self,
 			    fwupd_strerror(errno));
 		return FALSE;
 	}
-	if (pid == 0)
-		status_facts_run_reader(self, ctx, *step, fds[1]);
-	close(fds[1]);
-	*step = status_facts_follow(self, pid, fds[0], *step, timeout);
-	close(fds[0]);
+	self->fd = fds[self->pid == 0 ? 1 : 0];
+	close(fds[self->pid == 0 ? 0 : 1]);
+	if (self->pid == 0)
+		status_watch_run(self);
+	return TRUE;
+}
+
+/* the file that it has open, if it can be seen */
+static gchar *
+status_watch_find_hung(const StatusWatch *self, guint step)
+{
+	const gchar *name;
+	g_autofree gchar *dirname = g_strdup_printf("/proc/%i/fd", self->pid);
+	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree gchar *filename = g_build_filename(dirname, name, NULL);
+		g_autofree gchar *target = g_file_read_link(filename, NULL);
+		if (target != NULL && g_path_is_absolute(target) &&
+		    g_strcmp0(target, "/dev/null") != 0)
+			return g_steal_pointer(&target);
+	}
+	return g_strdup_printf("fact %u of this host", step);
+}
+
+/* if all has been read that has not hung before */
+static gboolean
+status_watch_follow(StatusWatch *self)
+{
+	for (guint step = 0; step < STATUS_FACTS_N_STEPS; step++) {
+		struct pollfd pfd = {.fd = self->fd, .events = POLLIN};
+		gchar done;
+
+		if (self->hung[step] != NULL)
+			continue;
+		if (poll(&pfd, 1, self->timeout * 1000) == 1 && read(self->fd, &done, 1) == 1)
+			continue;
+		self->hung[step] = status_watch_find_hung(self, step);
+		kill(self->pid, SIGKILL);
+		close(self->fd);
+		return FALSE;
+	}
 	return TRUE;
 }
 
 /**
- * status_facts_new:
+ * status_facts_run:
+ * @func: what to make of the facts, which is called in another process
+ * @user_data: for @func
  * @timeout: in seconds, for each file
+ * @rc: (out): what @func has returned
  * @error: (nullable): optional return location for an error
  *
- * Looks at this machine. What cannot be read is not known, and has an error.
+ * Looks at this machine, and gives up what does not answer.
  *
- * Returns: (transfer full): a look, or %NULL
+ * Returns: (transfer full): the text that @func has made, or %NULL
  **/
-StatusFacts *
-status_facts_new(guint timeout, GError **error)
+gchar *
+status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error)
 {
-	g_autoptr(FuContext) ctx = status_context_new();
-	g_autoptr(StatusFacts) self = g_new0(StatusFacts, 1);
+	StatusWatch watch = {.func = func, .user_data = user_data, .timeout = timeout};
+	gint status = 0;
+	g_autofree gchar *text = NULL;
+	g_autoptr(GIOChannel) channel = NULL;
 
-	self->is_root = geteuid() == 0;
-	self->host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
-	for (guint step = 0; step < STATUS_FACTS_N_STEPS;) {
-		if (!status_facts_read_from(self, ctx, &step, timeout, error))
+	do {
+		if (!status_watch_start(&watch, error))
 			return NULL;
+	} while (!status_watch_follow(&watch));
+	channel = g_io_channel_unix_new(watch.fd);
+	g_io_channel_set_encoding(channel, NULL, NULL);
+	if (g_io_channel_read_to_end(channel, &text, NULL, error) == G_IO_STATUS_ERROR)
+		return NULL;
+	if (waitpid(watch.pid, &status, 0) != watch.pid || !WIFEXITED(status)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INTERNAL,
+			    "the process that looks at this host ended with status 0x%x; run this "
+			    "again, and report it",
+			    (guint)status);
+		return NULL;
 	}
-	return g_steal_pointer(&self);
+	*rc = WEXITSTATUS(status);
+	return g_steal_pointer(&text);
 }

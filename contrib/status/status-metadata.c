@@ -19,22 +19,6 @@
 	"components/component/custom/value[@key='LVFS::UpdateProtocol'][text()='com.intel.tdx-"    \
 	"module']/../.."
 
-/**
- * status_metadata_free:
- * @self: a #StatusMetadata
- *
- * Frees it.
- **/
-void
-status_metadata_free(StatusMetadata *self)
-{
-	g_ptr_array_unref(self->remotes);
-	g_free(self->error);
-	g_free(self->newest);
-	g_free(self->reason);
-	g_free(self);
-}
-
 static gboolean
 status_metadata_is_for(XbNode *component, FwupdDevice *device)
 {
@@ -110,16 +94,17 @@ status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const g
 		XbNode *requirement = g_ptr_array_index(requirements, i);
 		const gchar *version = NULL;
 		const gchar *what = status_metadata_describe(requirement, fwupd, seamldr, &version);
-		gboolean regex = g_strcmp0(xb_node_get_attr(requirement, "compare"), "regex") == 0;
+		const gchar *needed = xb_node_get_attr(requirement, "version");
 
 		if (status_metadata_is_met(requirement, version))
 			continue;
+		if (g_strcmp0(xb_node_get_attr(requirement, "compare"), "regex") == 0)
+			needed = "another one";
 		g_ptr_array_add(texts,
 				g_strdup_printf("%s is %s, and it needs %s",
 						what,
 						version != NULL ? version : "not known",
-						regex ? "another one"
-						      : xb_node_get_attr(requirement, "version")));
+						needed));
 	}
 	if (texts->len == 0)
 		return g_strdup_printf("fwupd does not offer it, see fwupdmgr get-details of its "
@@ -129,12 +114,11 @@ status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const g
 	return g_strconcat(str, words, NULL);
 }
 
-static void
-status_metadata_add_component(StatusMetadata *self,
-			      XbNode *component,
-			      const StatusFwupd *fwupd,
-			      const gchar *seamldr)
+/* returns if it has the newest release for this CPU and series so far */
+static gboolean
+status_metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevice *device)
 {
+	const gchar *newest = self->newest;
 	const gchar *remote =
 	    xb_node_query_text(component, "../custom/value[@key='fwupd::RemoteId']", NULL);
 	g_autoptr(GPtrArray) releases = xb_node_query(component, "releases/release", 0, NULL);
@@ -142,19 +126,15 @@ status_metadata_add_component(StatusMetadata *self,
 	if (remote != NULL &&
 	    !g_ptr_array_find_with_equal_func(self->remotes, remote, g_str_equal, NULL))
 		g_ptr_array_add(self->remotes, g_strdup(remote));
-	if (releases == NULL || !status_metadata_is_for(component, fwupd->device))
-		return;
+	if (releases == NULL || !status_metadata_is_for(component, device))
+		return FALSE;
 	for (guint i = 0; i < releases->len; i++) {
 		const gchar *version = xb_node_get_attr(g_ptr_array_index(releases, i), "version");
-		if (version == NULL ||
-		    (self->newest != NULL &&
-		     fu_version_compare(version, self->newest, FWUPD_VERSION_FORMAT_TRIPLET) <= 0))
-			continue;
-		g_free(self->newest);
-		g_free(self->reason);
-		self->newest = g_strdup(version);
-		self->reason = status_metadata_find_reason(component, fwupd, seamldr);
+		if (version != NULL &&
+		    (self->newest == NULL || status_version_compare(version, self->newest) > 0))
+			self->newest = g_strdup(version);
 	}
+	return self->newest != newest;
 }
 
 static gboolean
@@ -180,22 +160,20 @@ status_metadata_read(StatusMetadata *self,
 		return FALSE;
 	}
 	components = xb_silo_query(silo, STATUS_METADATA_QUERY, 0, NULL);
-	for (guint i = 0; components != NULL && i < components->len; i++)
-		status_metadata_add_component(self,
-					      g_ptr_array_index(components, i),
-					      fwupd,
-					      seamldr);
+	for (guint i = 0; components != NULL && i < components->len; i++) {
+		XbNode *component = g_ptr_array_index(components, i);
+		if (status_metadata_add_component(self, component, fwupd->device))
+			self->reason = status_metadata_find_reason(component, fwupd, seamldr);
+	}
 	return TRUE;
 }
 
 /**
  * status_metadata_new:
  * @fwupd: what fwupd knows
- * @seamldr: (nullable): the P-SEAMLDR
+ * @seamldr: (nullable): the version of the P-SEAMLDR
  *
- * Looks into the metadata of the remotes.
- *
- * Returns: (transfer full): what they have
+ * Returns: (transfer full): what the remotes have
  **/
 StatusMetadata *
 status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
@@ -203,7 +181,7 @@ status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
 	StatusMetadata *self = g_new0(StatusMetadata, 1);
 	g_autoptr(GError) error = NULL;
 
-	self->remotes = g_ptr_array_new_with_free_func(g_free);
+	self->remotes = g_ptr_array_new();
 	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING)
 		self->error = g_strdup("what the remotes have is not known without fwupd");
 	else if (!status_metadata_read(self, fwupd, seamldr, &error))

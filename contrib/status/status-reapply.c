@@ -16,22 +16,6 @@
 
 #define STATUS_REAPPLY_UNIT "/etc/systemd/system/multi-user.target.wants/tdx-module-reapply.service"
 
-/**
- * status_reapply_free:
- * @self: a #StatusReapply
- *
- * Frees it.
- **/
-void
-status_reapply_free(StatusReapply *self)
-{
-	g_free(self->state);
-	g_free(self->reason);
-	g_free(self->stored);
-	g_free(self->missing);
-	g_free(self);
-}
-
 typedef struct {
 	GMainLoop *loop;
 	gchar *text;
@@ -130,9 +114,7 @@ status_reapply_ask(StatusReapply *self, guint timeout, GError **error)
  * status_reapply_new:
  * @timeout: in seconds; 0 does not ask
  *
- * Asks what is applied again after a reset.
- *
- * Returns: (transfer full): what is known
+ * Returns: (transfer full): what is applied again after a reset, or why that is not known
  **/
 StatusReapply *
 status_reapply_new(guint timeout)

@@ -13,15 +13,6 @@
 #include "status.h"
 #include "tdx-released.h"
 
-static void
-status_tcb_free(StatusTcb *self)
-{
-	g_free(self->filename);
-	g_free(self->error);
-	g_clear_pointer(&self->info, tdx_tcb_info_free);
-	g_free(self);
-}
-
 /* also one that is not valid any more, of which only that is said */
 static void
 status_tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
@@ -50,14 +41,6 @@ status_tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
 			found = level->svn;
 	}
 	return found;
-}
-
-/* as far as it is known which have been released */
-static const gchar *
-status_tcb_find_version(guint16 svn)
-{
-	const TdxReleased *released = tdx_released_find_by_svn(svn);
-	return released != NULL ? released->version : NULL;
 }
 
 /* family, model and type follow its first byte */
@@ -93,32 +76,27 @@ status_tcb_judge(StatusTcb *self, const StatusFacts *facts)
 		return;
 	self->level = tdx_tcb_info_find_level(self->info, released->svn);
 	self->svn = status_tcb_find_svn(self->info, released->svn);
-	if (self->svn != 0)
-		self->version = status_tcb_find_version(self->svn);
+	released = tdx_released_find_by_svn(self->svn);
+	self->version = released != NULL ? released->version : NULL;
 	if (self->level != NULL)
 		self->status = self->info->stale ? "stale" : self->level->status;
 }
 
 /**
  * status_tcb_load:
- * @filenames: (nullable) (array zero-terminated=1): of TCB infos
- * @chains: (nullable) (array zero-terminated=1): of their certificates, in the same order; for the
- *   rest these are beside the TCB info, with `.pem` in place of `.json`
+ * @filenames: (nullable): of TCB infos
+ * @chains: (nullable): of their certificates, in the same order; for the rest these are beside the
+ *   TCB info, with `.pem` in place of `.json`
  * @root: SHA-256 of the public key of the root, normally TDX_TCB_INFO_ROOT
  * @facts: of this machine
  *
- * Reads TCB infos, and looks up what they say.
- *
- * Returns: (transfer full) (element-type StatusTcb): also those that are refused
+ * Returns: (transfer full) (element-type StatusTcb): what they say, also those that are refused
  **/
 GPtrArray *
-status_tcb_load(const gchar *const *filenames,
-		const gchar *const *chains,
-		const gchar *root,
-		const StatusFacts *facts)
+status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const StatusFacts *facts)
 {
-	guint n_chains = chains != NULL ? g_strv_length((gchar **)chains) : 0;
-	GPtrArray *tcbs = g_ptr_array_new_with_free_func((GDestroyNotify)status_tcb_free);
+	guint n_chains = chains != NULL ? g_strv_length(chains) : 0;
+	GPtrArray *tcbs = g_ptr_array_new();
 
 	for (guint i = 0; filenames != NULL && filenames[i] != NULL; i++) {
 		StatusTcb *self = g_new0(StatusTcb, 1);
@@ -127,7 +105,7 @@ status_tcb_load(const gchar *const *filenames,
 		if (g_str_has_suffix(chain->str, ".json"))
 			g_string_truncate(chain, chain->len - strlen(".json"));
 		g_string_append(chain, ".pem");
-		self->filename = g_strdup(filenames[i]);
+		self->filename = filenames[i];
 		g_ptr_array_add(tcbs, self);
 		status_tcb_read(self, i < n_chains ? chains[i] : chain->str, root);
 		status_tcb_judge(self, facts);

@@ -28,20 +28,11 @@ typedef struct {
 	gboolean metrics;
 	gboolean verdict;
 	gchar *output;
+	gboolean colors;
 	gint timeout;
 	gchar **tcb_infos;
 	gchar **tcb_chains;
 } StatusOptions;
-
-static void
-status_options_clear(StatusOptions *self)
-{
-	g_free(self->output);
-	g_strfreev(self->tcb_infos);
-	g_strfreev(self->tcb_chains);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StatusOptions, status_options_clear)
 
 static gint
 status_compare_cb(gconstpointer a, gconstpointer b)
@@ -74,7 +65,9 @@ static gboolean
 status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **error)
 {
 #define OPTION(name, type, pointer, help, value)                                                   \
-	{name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value}
+	{                                                                                          \
+		name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value                       \
+	}
 	const GOptionEntry entries[] = {
 	    OPTION("short", NONE, verdict, "Print the verdict alone", NULL),
 	    OPTION("json", NONE, json, "Print JSON", NULL),
@@ -111,41 +104,29 @@ status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **er
 	return TRUE;
 }
 
-static StatusReport *
-status_look(const StatusOptions *options, GError **error)
+static gint
+status_answer(const StatusFacts *facts, gpointer user_data, gchar **text)
 {
-	guint timeout = options->timeout;
-	StatusFacts *facts = status_facts_new(MIN(timeout, STATUS_TIMEOUT_FACTS), error);
-	StatusFwupd *fwupd;
-
-	if (facts == NULL)
-		return NULL;
-	fwupd = status_fwupd_new(timeout);
-	return status_report_new(
+	const StatusOptions *options = user_data;
+	StatusFwupd *fwupd = status_fwupd_new(options->timeout);
+	gboolean answers = fwupd->state == STATUS_FWUPD_STATE_RUNNING;
+	StatusReport *report = status_report_new(
 	    facts,
 	    fwupd,
-	    status_reapply_new(fwupd->state == STATUS_FWUPD_STATE_RUNNING ? timeout : 0),
-	    status_tcb_load((const gchar *const *)options->tcb_infos,
-			    (const gchar *const *)options->tcb_chains,
-			    TDX_TCB_INFO_ROOT,
-			    facts));
-}
-
-static gchar *
-status_build(const StatusOptions *options, const StatusReport *report)
-{
-	gboolean colors =
-	    options->output == NULL && isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+	    status_reapply_new(answers ? options->timeout : 0),
+	    status_tcb_load(options->tcb_infos, options->tcb_chains, TDX_TCB_INFO_ROOT, facts));
 
 	if (options->json)
-		return status_json_build(report);
-	if (options->metrics)
-		return status_metrics_build(report);
-	if (options->features)
-		return status_features_build(report);
-	if (options->verdict)
-		return g_strconcat(report->verdict, "\n", NULL);
-	return status_ladder_print(report, colors);
+		*text = status_json_build(report);
+	else if (options->metrics)
+		*text = status_metrics_build(report);
+	else if (options->features)
+		*text = status_features_build(report);
+	else if (options->verdict)
+		*text = g_strconcat(report->verdict, "\n", NULL);
+	else
+		*text = status_ladder_print(report, options->colors);
+	return status_state_to_exit(report->state);
 }
 
 /* nobody sees half a file: node-feature-discovery reads all but those that begin with a dot */
@@ -175,19 +156,23 @@ status_write(const gchar *filename, const gchar *text, GError **error)
 int
 main(int argc, char *argv[])
 {
-	g_auto(StatusOptions) options = {.timeout = 30};
+	StatusOptions options = {.timeout = 30};
+	gint rc = EXIT_FAILURE;
 	g_autofree gchar *text = NULL;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(StatusReport) report = NULL;
 
 	setlocale(LC_ALL, "");
 	if (!status_options_parse(&options, &argc, &argv, &error)) {
 		g_printerr("%s; see --help\n", error->message);
 		return 2;
 	}
-	report = status_look(&options, &error);
-	if (report != NULL)
-		text = status_build(&options, report);
+	options.colors =
+	    options.output == NULL && isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+	text = status_facts_run(status_answer,
+				&options,
+				MIN(options.timeout, STATUS_TIMEOUT_FACTS),
+				&rc,
+				&error);
 	if (text == NULL ||
 	    (options.output != NULL && !status_write(options.output, text, &error))) {
 		g_printerr("%s\n", error->message);
@@ -195,7 +180,5 @@ main(int argc, char *argv[])
 	}
 	if (options.output != NULL)
 		return EXIT_SUCCESS;
-	if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
-		return EXIT_FAILURE;
-	return status_state_to_exit(report->state);
+	return fputs(text, stdout) == EOF || fflush(stdout) != 0 ? EXIT_FAILURE : rc;
 }
