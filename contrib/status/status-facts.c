@@ -26,11 +26,6 @@
 #include "fu-tdx-host.c"
 #include "status.h"
 
-/**
- * status_context_new:
- *
- * Returns: (transfer full): a context that knows where fwupd's files are
- **/
 FuContext *
 status_context_new(void)
 {
@@ -46,7 +41,7 @@ status_context_new(void)
  */
 
 static gchar *
-status_facts_get_contents(FuContext *ctx, FuPathKind kind, const gchar *name)
+facts_get_contents(FuContext *ctx, FuPathKind kind, const gchar *name)
 {
 	const gchar *dirname = fu_context_get_path(ctx, kind, NULL);
 	g_autofree gchar *filename = g_build_filename(dirname != NULL ? dirname : "/", name, NULL);
@@ -58,7 +53,7 @@ status_facts_get_contents(FuContext *ctx, FuPathKind kind, const gchar *name)
 }
 
 static gchar *
-status_facts_get_line(const gchar *text, const gchar *key)
+facts_get_line(const gchar *text, const gchar *key)
 {
 	g_autofree gchar *pattern = g_strdup_printf("(?m)^%s(.*)$", key);
 	g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, NULL);
@@ -70,15 +65,15 @@ status_facts_get_line(const gchar *text, const gchar *key)
 }
 
 static void
-status_facts_read_cpu(StatusFacts *self, FuContext *ctx)
+facts_read_cpu(StatusFacts *self, FuContext *ctx)
 {
-	g_autofree gchar *text = status_facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cpuinfo");
-	self->vendor = status_facts_get_line(text, "vendor_id\\s*: ");
-	self->cpu_flags = status_facts_get_line(text, "flags\\s*: ");
+	g_autofree gchar *text = facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cpuinfo");
+	self->vendor = facts_get_line(text, "vendor_id\\s*: ");
+	self->cpu_flags = facts_get_line(text, "flags\\s*: ");
 }
 
 static void
-status_facts_read_kernel(StatusFacts *self, FuContext *ctx)
+facts_read_kernel(StatusFacts *self, FuContext *ctx)
 {
 	struct utsname uts = {0};
 	g_autofree gchar *filename = NULL;
@@ -88,24 +83,23 @@ status_facts_read_kernel(StatusFacts *self, FuContext *ctx)
 	self->kernel = g_strdup(uts.release);
 	filename = g_strdup_printf("/boot/config-%s", uts.release);
 	if (g_file_get_contents(filename, &text, NULL, NULL)) {
-		self->config = status_facts_get_line(text, "CONFIG_INTEL_TDX_HOST=");
-		self->hibernation = status_facts_get_line(text, "CONFIG_HIBERNATION=");
+		self->config = facts_get_line(text, "CONFIG_INTEL_TDX_HOST=");
+		self->hibernation = facts_get_line(text, "CONFIG_HIBERNATION=");
 		if (self->config == NULL)
 			self->config = g_strdup("n");
 	}
-	self->cmdline = status_facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cmdline");
+	self->cmdline = facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cmdline");
 }
 
 static void
-status_facts_read_kvm(StatusFacts *self, FuContext *ctx)
+facts_read_kvm(StatusFacts *self, FuContext *ctx)
 {
-	self->kvm = status_facts_get_contents(ctx,
-					      FU_PATH_KIND_SYSFSDIR,
-					      "module/kvm_intel/parameters/tdx");
+	self->kvm =
+	    facts_get_contents(ctx, FU_PATH_KIND_SYSFSDIR, "module/kvm_intel/parameters/tdx");
 }
 
 static void
-status_facts_read_device(StatusFacts *self, FuContext *ctx)
+facts_read_device(StatusFacts *self, FuContext *ctx)
 {
 	g_autoptr(FuUdevDevice) device = fu_tdx_host_device_new(ctx);
 	self->has_device = g_file_test(fu_udev_device_get_sysfs_path(device), G_FILE_TEST_IS_DIR);
@@ -113,10 +107,10 @@ status_facts_read_device(StatusFacts *self, FuContext *ctx)
 
 /* after these come the facts of the plugin, but the last, which is read with another one */
 static void (*const status_facts_funcs[])(StatusFacts *, FuContext *) = {
-    status_facts_read_device,
-    status_facts_read_cpu,
-    status_facts_read_kvm,
-    status_facts_read_kernel,
+    facts_read_device,
+    facts_read_cpu,
+    facts_read_kvm,
+    facts_read_kernel,
 };
 
 #define STATUS_FACTS_N_OWN   G_N_ELEMENTS(status_facts_funcs)
@@ -136,7 +130,7 @@ typedef struct {
  */
 
 static void
-status_facts_read(StatusFacts *self, const StatusWatch *watch)
+facts_read(StatusFacts *self, const StatusWatch *watch)
 {
 	g_autoptr(FuContext) ctx = status_context_new();
 	g_autoptr(FuUdevDevice) device = fu_tdx_host_device_new(ctx);
@@ -162,7 +156,7 @@ status_facts_read(StatusFacts *self, const StatusWatch *watch)
 
 /* if it hangs, it must not keep the output of this program open */
 static void G_GNUC_NORETURN
-status_watch_run(const StatusWatch *self)
+watch_run(const StatusWatch *self)
 {
 	StatusFacts facts = {.is_root = geteuid() == 0};
 	gint rc;
@@ -171,10 +165,10 @@ status_watch_run(const StatusWatch *self)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(self->fd, STDIN_FILENO);
 	closefrom(STDOUT_FILENO);
+	facts.host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
+	facts_read(&facts, self);
 	for (gint fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
 		(void)open("/dev/null", O_RDWR);
-	facts.host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
-	status_facts_read(&facts, self);
 	rc = self->func(&facts, self->user_data, &text);
 	_exit(dprintf(STDIN_FILENO, "%s", text) < 0 ? EXIT_FAILURE : rc);
 }
@@ -184,7 +178,7 @@ status_watch_run(const StatusWatch *self)
  */
 
 static gboolean
-status_watch_start(StatusWatch *self, GError **error)
+watch_start(StatusWatch *self, GError **error)
 {
 	gint fds[2] = {-1, -1};
 
@@ -199,13 +193,13 @@ status_watch_start(StatusWatch *self, GError **error)
 	self->fd = fds[self->pid == 0 ? 1 : 0];
 	close(fds[self->pid == 0 ? 0 : 1]);
 	if (self->pid == 0)
-		status_watch_run(self);
+		watch_run(self);
 	return TRUE;
 }
 
 /* the file that it has open, if it can be seen */
 static gchar *
-status_watch_find_hung(const StatusWatch *self, guint step)
+watch_find_hung(const StatusWatch *self, guint step)
 {
 	const gchar *name;
 	g_autofree gchar *dirname = g_strdup_printf("/proc/%i/fd", self->pid);
@@ -214,8 +208,7 @@ status_watch_find_hung(const StatusWatch *self, guint step)
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
 		g_autofree gchar *filename = g_build_filename(dirname, name, NULL);
 		g_autofree gchar *target = g_file_read_link(filename, NULL);
-		if (target != NULL && g_path_is_absolute(target) &&
-		    g_strcmp0(target, "/dev/null") != 0)
+		if (target != NULL && g_path_is_absolute(target))
 			return g_steal_pointer(&target);
 	}
 	return g_strdup_printf("fact %u of this host", step);
@@ -223,7 +216,7 @@ status_watch_find_hung(const StatusWatch *self, guint step)
 
 /* if all has been read that has not hung before */
 static gboolean
-status_watch_follow(StatusWatch *self)
+watch_follow(StatusWatch *self)
 {
 	for (guint step = 0; step < STATUS_FACTS_N_STEPS; step++) {
 		struct pollfd pfd = {.fd = self->fd, .events = POLLIN};
@@ -233,7 +226,7 @@ status_watch_follow(StatusWatch *self)
 			continue;
 		if (poll(&pfd, 1, self->timeout * 1000) == 1 && read(self->fd, &done, 1) == 1)
 			continue;
-		self->hung[step] = status_watch_find_hung(self, step);
+		self->hung[step] = watch_find_hung(self, step);
 		kill(self->pid, SIGKILL);
 		close(self->fd);
 		return FALSE;
@@ -241,18 +234,6 @@ status_watch_follow(StatusWatch *self)
 	return TRUE;
 }
 
-/**
- * status_facts_run:
- * @func: what to make of the facts, which is called in another process
- * @user_data: for @func
- * @timeout: in seconds, for each file
- * @rc: (out): what @func has returned
- * @error: (nullable): optional return location for an error
- *
- * Looks at this machine, and gives up what does not answer.
- *
- * Returns: (transfer full): the text that @func has made, or %NULL
- **/
 gchar *
 status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error)
 {
@@ -262,9 +243,9 @@ status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, G
 	g_autoptr(GIOChannel) channel = NULL;
 
 	do {
-		if (!status_watch_start(&watch, error))
+		if (!watch_start(&watch, error))
 			return NULL;
-	} while (!status_watch_follow(&watch));
+	} while (!watch_follow(&watch));
 	channel = g_io_channel_unix_new(watch.fd);
 	g_io_channel_set_encoding(channel, NULL, NULL);
 	if (g_io_channel_read_to_end(channel, &text, NULL, error) == G_IO_STATUS_ERROR)

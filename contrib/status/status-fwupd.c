@@ -20,8 +20,8 @@ typedef struct {
 	GCancellable *cancellable;
 } StatusFwupdHelper;
 
-static gboolean
-status_fwupd_timeout_cb(gpointer user_data)
+gboolean
+status_cancel_cb(gpointer user_data)
 {
 	g_cancellable_cancel(G_CANCELLABLE(user_data));
 	return G_SOURCE_REMOVE;
@@ -29,7 +29,7 @@ status_fwupd_timeout_cb(gpointer user_data)
 
 /* the functions of libfwupd that wait do so in this context */
 static void
-status_fwupd_helper_init(StatusFwupdHelper *helper, guint timeout)
+helper_init(StatusFwupdHelper *helper, guint timeout)
 {
 	GMainContext *main_ctx = g_main_context_new();
 	GSource *source = g_timeout_source_new_seconds(timeout);
@@ -38,7 +38,7 @@ status_fwupd_helper_init(StatusFwupdHelper *helper, guint timeout)
 	(void)fwupd_error_quark();
 	helper->client = fwupd_client_new();
 	helper->cancellable = g_cancellable_new();
-	g_source_set_callback(source, status_fwupd_timeout_cb, helper->cancellable, NULL);
+	g_source_set_callback(source, status_cancel_cb, helper->cancellable, NULL);
 	g_source_attach(source, main_ctx);
 	fwupd_client_set_main_context(helper->client, main_ctx);
 	fwupd_client_set_user_agent_for_package(helper->client, "tdx-module-status", TOOL_VERSION);
@@ -46,7 +46,7 @@ status_fwupd_helper_init(StatusFwupdHelper *helper, guint timeout)
 
 /* that there is nothing is no error */
 static gboolean
-status_fwupd_forgive(GError **error)
+forgive(GError **error)
 {
 	if (!g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO) &&
 	    !g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED))
@@ -57,12 +57,12 @@ status_fwupd_forgive(GError **error)
 
 /* one of each kind, as another is that of an emulation */
 static gboolean
-status_fwupd_ask_devices(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_devices(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
 	GPtrArray *devices = fwupd_client_get_devices(helper->client, helper->cancellable, error);
 
 	if (devices == NULL)
-		return status_fwupd_forgive(error);
+		return forgive(error);
 	for (guint i = 0; i < devices->len; i++) {
 		FwupdDevice *device = g_ptr_array_index(devices, i);
 		if (g_strcmp0(fwupd_device_get_plugin(device), STATUS_FWUPD_PLUGIN) != 0 ||
@@ -77,7 +77,7 @@ status_fwupd_ask_devices(StatusFwupd *self, StatusFwupdHelper *helper, GError **
 }
 
 static gboolean
-status_fwupd_ask_plugins(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_plugins(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
 	g_autoptr(GPtrArray) plugins =
 	    fwupd_client_get_plugins(helper->client, helper->cancellable, error);
@@ -92,10 +92,7 @@ status_fwupd_ask_plugins(StatusFwupd *self, StatusFwupdHelper *helper, GError **
 }
 
 static gboolean
-status_fwupd_ask_releases(FwupdDevice *device,
-			  GPtrArray **releases,
-			  StatusFwupdHelper *helper,
-			  GError **error)
+ask_releases(FwupdDevice *device, GPtrArray **releases, StatusFwupdHelper *helper, GError **error)
 {
 	GPtrArray *found;
 
@@ -106,13 +103,13 @@ status_fwupd_ask_releases(FwupdDevice *device,
 					  helper->cancellable,
 					  error);
 	if (found == NULL)
-		return status_fwupd_forgive(error);
+		return forgive(error);
 	*releases = found;
 	return TRUE;
 }
 
 static FwupdDevice *
-status_fwupd_find_entry(GPtrArray *history, FwupdDevice *device)
+find_entry(GPtrArray *history, FwupdDevice *device)
 {
 	FwupdDevice *found = NULL;
 
@@ -126,19 +123,19 @@ status_fwupd_find_entry(GPtrArray *history, FwupdDevice *device)
 }
 
 static gboolean
-status_fwupd_ask_history(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_history(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
 	GPtrArray *history = fwupd_client_get_history(helper->client, helper->cancellable, error);
 
 	if (history == NULL)
-		return status_fwupd_forgive(error);
-	self->entry = status_fwupd_find_entry(history, self->device);
-	self->boot_entry = status_fwupd_find_entry(history, self->boot);
+		return forgive(error);
+	self->entry = find_entry(history, self->device);
+	self->boot_entry = find_entry(history, self->boot);
 	return TRUE;
 }
 
 static gboolean
-status_fwupd_ask_remotes(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_remotes(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
 	GPtrArray *remotes = fwupd_client_get_remotes(helper->client, helper->cancellable, error);
 
@@ -152,7 +149,7 @@ status_fwupd_ask_remotes(StatusFwupd *self, StatusFwupdHelper *helper, GError **
 
 /* else it hides the releases of a device that cannot be updated at the moment */
 static gboolean
-status_fwupd_connect(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+connect_client(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
 	const FwupdFeatureFlags flags =
 	    FWUPD_FEATURE_FLAG_SHOW_PROBLEMS | FWUPD_FEATURE_FLAG_REQUESTS_NON_GENERIC;
@@ -165,23 +162,15 @@ status_fwupd_connect(StatusFwupd *self, StatusFwupdHelper *helper, GError **erro
 }
 
 static gboolean
-status_fwupd_ask(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_all(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
-	return status_fwupd_connect(self, helper, error) &&
-	       status_fwupd_ask_plugins(self, helper, error) &&
-	       status_fwupd_ask_devices(self, helper, error) &&
-	       status_fwupd_ask_releases(self->device, &self->releases, helper, error) &&
-	       status_fwupd_ask_releases(self->boot, &self->boot_releases, helper, error) &&
-	       status_fwupd_ask_history(self, helper, error) &&
-	       status_fwupd_ask_remotes(self, helper, error);
+	return connect_client(self, helper, error) && ask_plugins(self, helper, error) &&
+	       ask_devices(self, helper, error) &&
+	       ask_releases(self->device, &self->releases, helper, error) &&
+	       ask_releases(self->boot, &self->boot_releases, helper, error) &&
+	       ask_history(self, helper, error) && ask_remotes(self, helper, error);
 }
 
-/**
- * status_fwupd_new:
- * @timeout: in seconds, for all questions together
- *
- * Returns: (transfer full): what fwupd has told, which D-Bus starts if it is not running
- **/
 StatusFwupd *
 status_fwupd_new(guint timeout)
 {
@@ -192,8 +181,8 @@ status_fwupd_new(guint timeout)
 	self->releases = g_ptr_array_new();
 	self->boot_releases = g_ptr_array_new();
 	self->remotes = g_ptr_array_new();
-	status_fwupd_helper_init(&helper, timeout);
-	if (status_fwupd_ask(self, &helper, &error))
+	helper_init(&helper, timeout);
+	if (ask_all(self, &helper, &error))
 		return self;
 
 	/* libfwupd sometimes gives no error, and has its own for some of D-Bus */

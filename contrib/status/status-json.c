@@ -84,7 +84,7 @@ add_object(JsonObject *obj, const gchar *name)
 }
 
 static void
-status_json_fill_reason(JsonObject *obj, gpointer value, const StatusReport *report)
+fill_reason(JsonObject *obj, gpointer value, const StatusReport *report)
 {
 	const StatusReason *reason = value;
 
@@ -94,7 +94,7 @@ status_json_fill_reason(JsonObject *obj, gpointer value, const StatusReport *rep
 }
 
 static void
-status_json_fill_module(JsonObject *obj, const StatusReport *report)
+fill_module(JsonObject *obj, const StatusReport *report)
 {
 	const FuTdxHost *host = &report->facts->host;
 	guint16 svn = fu_tdx_preflight_version_to_svn(report->version);
@@ -115,7 +115,7 @@ status_json_fill_module(JsonObject *obj, const StatusReport *report)
 }
 
 static void
-status_json_fill_host(JsonObject *obj, const FuTdxHost *host)
+fill_host(JsonObject *obj, const FuTdxHost *host)
 {
 	const gchar *guests[] = {"unknown", "impossible", "counted"};
 	StatusTri erratum = host->erratum ? STATUS_TRI_TRUE : STATUS_TRI_FALSE;
@@ -131,7 +131,7 @@ status_json_fill_host(JsonObject *obj, const FuTdxHost *host)
 
 /* what its publisher says of this release, and not what a release of that version should be */
 static gchar *
-status_json_get_mrseam(FwupdRelease *release)
+get_mrseam(FwupdRelease *release)
 {
 	const gchar *description = fwupd_release_get_description(release);
 	g_autoptr(GRegex) regex = g_regex_new("MRSEAM: ([0-9a-f]{96})\\b", 0, 0, NULL);
@@ -143,10 +143,10 @@ status_json_get_mrseam(FwupdRelease *release)
 }
 
 static void
-status_json_fill_release(JsonObject *obj, gpointer value, const StatusReport *report)
+fill_release(JsonObject *obj, gpointer value, const StatusReport *report)
 {
 	FwupdReleaseUrgency urgency = fwupd_release_get_urgency(value);
-	g_autofree gchar *mrseam = status_json_get_mrseam(value);
+	g_autofree gchar *mrseam = get_mrseam(value);
 
 	set_string(obj, "version", fwupd_release_get_version(value));
 	set_string(obj, "urgency", fwupd_release_urgency_to_string(urgency));
@@ -155,7 +155,7 @@ status_json_fill_release(JsonObject *obj, gpointer value, const StatusReport *re
 }
 
 static void
-status_json_fill_remote(JsonObject *obj, gpointer value, const StatusReport *report)
+fill_remote(JsonObject *obj, gpointer value, const StatusReport *report)
 {
 	gboolean is_downloaded = fwupd_remote_get_kind(value) == FWUPD_REMOTE_KIND_DOWNLOAD;
 	guint64 age = fwupd_remote_get_age(value);
@@ -166,7 +166,7 @@ status_json_fill_remote(JsonObject *obj, gpointer value, const StatusReport *rep
 }
 
 static void
-status_json_fill_fwupd(JsonObject *obj, const StatusReport *report)
+fill_fwupd(JsonObject *obj, const StatusReport *report)
 {
 	const StatusFwupd *fwupd = report->fwupd;
 	const gchar *states[] = {"running", "missing", "unknown"};
@@ -177,11 +177,11 @@ status_json_fill_fwupd(JsonObject *obj, const StatusReport *report)
 	set_string(obj,
 		   "device_id",
 		   fwupd->device != NULL ? fwupd_device_get_id(fwupd->device) : NULL);
-	set_objects(obj, "remotes", fwupd->remotes, status_json_fill_remote, report);
+	set_objects(obj, "remotes", fwupd->remotes, fill_remote, report);
 }
 
 static void
-status_json_add_refused(JsonObject *obj, const StatusReport *report)
+add_refused(JsonObject *obj, const StatusReport *report)
 {
 	if (!report->is_refused) {
 		json_object_set_null_member(obj, "refused");
@@ -193,7 +193,7 @@ status_json_add_refused(JsonObject *obj, const StatusReport *report)
 }
 
 static void
-status_json_add_update(JsonObject *obj, FwupdDevice *entry)
+add_update(JsonObject *obj, FwupdDevice *entry)
 {
 	const gchar *result;
 	g_autoptr(GDateTime) modified = NULL;
@@ -216,7 +216,7 @@ status_json_add_update(JsonObject *obj, FwupdDevice *entry)
 }
 
 static void
-status_json_fill_boot(JsonObject *obj, const StatusReport *report)
+fill_boot(JsonObject *obj, const StatusReport *report)
 {
 	const StatusFwupd *fwupd = report->fwupd;
 	FwupdDevice *boot = fwupd->boot;
@@ -225,12 +225,12 @@ status_json_fill_boot(JsonObject *obj, const StatusReport *report)
 	set_string(obj, "version", boot != NULL ? fwupd_device_get_version(boot) : NULL);
 	set_string(obj, "message", boot != NULL ? fwupd_device_get_summary(boot) : NULL);
 	set_string(obj, "device_id", boot != NULL ? fwupd_device_get_id(boot) : NULL);
-	set_objects(obj, "releases", fwupd->boot_releases, status_json_fill_release, report);
-	status_json_add_update(obj, fwupd->boot_entry);
+	set_objects(obj, "releases", fwupd->boot_releases, fill_release, report);
+	add_update(obj, fwupd->boot_entry);
 }
 
 static void
-status_json_fill_reapply(JsonObject *obj, const StatusReapply *reapply)
+fill_reapply(JsonObject *obj, const StatusReapply *reapply)
 {
 	json_object_set_boolean_member(obj, "enabled", reapply->enabled);
 	set_string(obj, "state", reapply->state != NULL ? reapply->state : "unknown");
@@ -240,7 +240,7 @@ status_json_fill_reapply(JsonObject *obj, const StatusReapply *reapply)
 }
 
 static void
-status_json_fill_tcb(JsonObject *obj, gpointer value, const StatusReport *report)
+fill_tcb(JsonObject *obj, gpointer value, const StatusReport *report)
 {
 	const StatusTcb *tcb = value;
 
@@ -256,22 +256,16 @@ status_json_fill_tcb(JsonObject *obj, gpointer value, const StatusReport *report
 }
 
 static void
-status_json_fill_rung(JsonObject *obj, gpointer value, const StatusReport *report)
+fill_rung(JsonObject *obj, gpointer value, const StatusReport *report)
 {
 	const StatusRung *rung = value;
 
 	set_string(obj, "rung", rung->name);
-	set_string(obj, "result", status_result_to_string(rung->result));
+	set_string(obj, "result", status_results[rung->result].name);
 	set_string(obj, "found", rung->found);
 	set_string(obj, "advice", rung->advice);
 }
 
-/**
- * status_json_build:
- * @report: a #StatusReport
- *
- * Returns: (transfer full): JSON, with a newline
- **/
 gchar *
 status_json_build(const StatusReport *report)
 {
@@ -281,23 +275,23 @@ status_json_build(const StatusReport *report)
 
 	json_node_take_object(root, obj);
 	json_object_set_int_member(obj, "schema", STATUS_JSON_VERSION);
-	set_string(obj, "state", status_state_to_string(report->state));
+	set_string(obj, "state", status_states[report->state].name);
 	set_string(obj, "verdict", report->verdict);
 	json_object_set_boolean_member(obj, "root", report->facts->is_root);
 	set_tri(obj, "updatable", report->updatable);
-	set_objects(obj, "reasons", report->reasons, status_json_fill_reason, report);
+	set_objects(obj, "reasons", report->reasons, fill_reason, report);
 	set_strings(obj, "unknown", report->unknown);
 	set_strings(obj, "resets", report->resets);
-	status_json_fill_module(add_object(obj, "module"), report);
-	status_json_fill_host(add_object(obj, "host"), &report->facts->host);
-	status_json_fill_fwupd(add_object(obj, "fwupd"), report);
-	set_objects(obj, "releases", report->fwupd->releases, status_json_fill_release, report);
-	status_json_add_refused(obj, report);
-	status_json_add_update(obj, report->fwupd->entry);
-	status_json_fill_boot(add_object(obj, "boot"), report);
-	status_json_fill_reapply(add_object(obj, "reapply"), report->reapply);
-	set_objects(obj, "tcb", report->tcbs, status_json_fill_tcb, report);
-	set_objects(obj, "ladder", report->rungs, status_json_fill_rung, report);
+	fill_module(add_object(obj, "module"), report);
+	fill_host(add_object(obj, "host"), &report->facts->host);
+	fill_fwupd(add_object(obj, "fwupd"), report);
+	set_objects(obj, "releases", report->fwupd->releases, fill_release, report);
+	add_refused(obj, report);
+	add_update(obj, report->fwupd->entry);
+	fill_boot(add_object(obj, "boot"), report);
+	fill_reapply(add_object(obj, "reapply"), report->reapply);
+	set_objects(obj, "tcb", report->tcbs, fill_tcb, report);
+	set_objects(obj, "ladder", report->rungs, fill_rung, report);
 	text = json_to_string(root, TRUE);
 	return g_strconcat(text, "\n", NULL);
 }

@@ -24,28 +24,13 @@
 #define SKIP	STATUS_RESULT_SKIP
 #define UNKNOWN STATUS_RESULT_UNKNOWN
 
-static const struct {
-	const gchar *name;
-	const gchar *color; /* as in ECMA-48 */
-} status_results[] = {
+const StatusResultInfo status_results[] = {
     [PASS] = {"PASS", "32"},
     [WARN] = {"WARN", "33"},
     [FAIL] = {"FAIL", "31"},
     [SKIP] = {"SKIP", "2"},
     [UNKNOWN] = {"UNKNOWN", "35"},
 };
-
-/**
- * status_result_to_string:
- * @result: a #StatusResult
- *
- * Returns: e.g. `PASS`
- **/
-const gchar *
-status_result_to_string(StatusResult result)
-{
-	return status_results[result].name;
-}
 
 static StatusResult G_GNUC_PRINTF(3, 4)
     say(StatusRung *rung, StatusResult result, const gchar *format, ...)
@@ -429,7 +414,8 @@ check_boot(StatusRung *rung, const StatusReport *report)
 	if (boot == NULL)
 		return say(rung, SKIP, "fwupd sees no TDX module on the EFI system partition");
 	error = fwupd_device_get_update_error(entry != NULL ? entry : boot);
-	while (g_strcmp0(status_boots[i].state, report->boot_state) != 0)
+	while (i < G_N_ELEMENTS(status_boots) - 1 &&
+	       g_strcmp0(status_boots[i].state, report->boot_state) != 0)
 		i++;
 	rung->advice = status_boots[i].advice;
 	return say(rung,
@@ -500,12 +486,6 @@ carries(const StatusRung *rung)
 	       (rung->result == UNKNOWN && g_strcmp0(rung->name, "cpu") == 0);
 }
 
-/**
- * status_ladder_build:
- * @report: a #StatusReport
- *
- * Returns: (transfer full) (element-type StatusRung): from the ground up
- **/
 GPtrArray *
 status_ladder_build(const StatusReport *report)
 {
@@ -526,13 +506,6 @@ status_ladder_build(const StatusReport *report)
 	return rungs;
 }
 
-/**
- * status_ladder_print:
- * @report: a #StatusReport
- * @colors: for a terminal
- *
- * Returns: (transfer full): the verdict, and each rung
- **/
 gchar *
 status_ladder_print(const StatusReport *report, gboolean colors)
 {

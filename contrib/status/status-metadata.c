@@ -20,7 +20,7 @@
 	"module']/../.."
 
 static gboolean
-status_metadata_is_for(XbNode *component, FwupdDevice *device)
+metadata_is_for(XbNode *component, FwupdDevice *device)
 {
 	g_autoptr(GPtrArray) guids = xb_node_query(component, "provides/firmware", 0, NULL);
 
@@ -33,7 +33,7 @@ status_metadata_is_for(XbNode *component, FwupdDevice *device)
 
 /* as fwupd does, but for what is optional there; of what is not known here nothing is said */
 static gboolean
-status_metadata_is_met(XbNode *requirement, const gchar *version)
+metadata_is_met(XbNode *requirement, const gchar *version)
 {
 	const gchar *compare = xb_node_get_attr(requirement, "compare");
 	const gchar *wanted = xb_node_get_attr(requirement, "version");
@@ -50,10 +50,10 @@ status_metadata_is_met(XbNode *requirement, const gchar *version)
 }
 
 static const gchar *
-status_metadata_describe(XbNode *requirement,
-			 const StatusFwupd *fwupd,
-			 const gchar *seamldr,
-			 const gchar **version)
+metadata_describe(XbNode *requirement,
+		  const StatusFwupd *fwupd,
+		  const gchar *seamldr,
+		  const gchar **version)
 {
 	if (g_strcmp0(xb_node_get_element(requirement), "id") == 0) {
 		*version = fwupd->version;
@@ -69,7 +69,7 @@ status_metadata_describe(XbNode *requirement,
 
 /* the publisher's words for the requirements */
 static gchar *
-status_metadata_find_words(XbNode *component)
+metadata_find_words(XbNode *component)
 {
 	g_autoptr(GPtrArray) texts =
 	    xb_node_query(component, "releases/release/description/p", 0, NULL);
@@ -83,9 +83,9 @@ status_metadata_find_words(XbNode *component)
 }
 
 static gchar *
-status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const gchar *seamldr)
+metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const gchar *seamldr)
 {
-	g_autofree gchar *words = status_metadata_find_words(component);
+	g_autofree gchar *words = metadata_find_words(component);
 	g_autoptr(GPtrArray) requirements = xb_node_query(component, "requires/*", 0, NULL);
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 	g_autofree gchar *str = NULL;
@@ -93,10 +93,10 @@ status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const g
 	for (guint i = 0; requirements != NULL && i < requirements->len; i++) {
 		XbNode *requirement = g_ptr_array_index(requirements, i);
 		const gchar *version = NULL;
-		const gchar *what = status_metadata_describe(requirement, fwupd, seamldr, &version);
+		const gchar *what = metadata_describe(requirement, fwupd, seamldr, &version);
 		const gchar *needed = xb_node_get_attr(requirement, "version");
 
-		if (status_metadata_is_met(requirement, version))
+		if (metadata_is_met(requirement, version))
 			continue;
 		if (g_strcmp0(xb_node_get_attr(requirement, "compare"), "regex") == 0)
 			needed = "another one";
@@ -116,7 +116,7 @@ status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const g
 
 /* returns if it has the newest release for this CPU and series so far */
 static gboolean
-status_metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevice *device)
+metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevice *device)
 {
 	const gchar *newest = self->newest;
 	const gchar *remote =
@@ -126,7 +126,7 @@ status_metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevi
 	if (remote != NULL &&
 	    !g_ptr_array_find_with_equal_func(self->remotes, remote, g_str_equal, NULL))
 		g_ptr_array_add(self->remotes, g_strdup(remote));
-	if (releases == NULL || !status_metadata_is_for(component, device))
+	if (releases == NULL || !metadata_is_for(component, device))
 		return FALSE;
 	for (guint i = 0; i < releases->len; i++) {
 		const gchar *version = xb_node_get_attr(g_ptr_array_index(releases, i), "version");
@@ -138,10 +138,7 @@ status_metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevi
 }
 
 static gboolean
-status_metadata_read(StatusMetadata *self,
-		     const StatusFwupd *fwupd,
-		     const gchar *seamldr,
-		     GError **error)
+metadata_read(StatusMetadata *self, const StatusFwupd *fwupd, const gchar *seamldr, GError **error)
 {
 	const gchar *dirname;
 	g_autofree gchar *filename = NULL;
@@ -162,19 +159,12 @@ status_metadata_read(StatusMetadata *self,
 	components = xb_silo_query(silo, STATUS_METADATA_QUERY, 0, NULL);
 	for (guint i = 0; components != NULL && i < components->len; i++) {
 		XbNode *component = g_ptr_array_index(components, i);
-		if (status_metadata_add_component(self, component, fwupd->device))
-			self->reason = status_metadata_find_reason(component, fwupd, seamldr);
+		if (metadata_add_component(self, component, fwupd->device))
+			self->reason = metadata_find_reason(component, fwupd, seamldr);
 	}
 	return TRUE;
 }
 
-/**
- * status_metadata_new:
- * @fwupd: what fwupd knows
- * @seamldr: (nullable): the version of the P-SEAMLDR
- *
- * Returns: (transfer full): what the remotes have
- **/
 StatusMetadata *
 status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
 {
@@ -184,7 +174,7 @@ status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
 	self->remotes = g_ptr_array_new();
 	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING)
 		self->error = g_strdup("what the remotes have is not known without fwupd");
-	else if (!status_metadata_read(self, fwupd, seamldr, &error))
+	else if (!metadata_read(self, fwupd, seamldr, &error))
 		self->error = g_strdup(error->message);
 	return self;
 }

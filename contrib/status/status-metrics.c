@@ -58,7 +58,7 @@ metrics_add_states(GString *str, const StatusReport *report)
 {
 	metric_begin(str, "state", "What this host is, see docs/operators.md");
 	for (guint i = 0; i < STATUS_STATE_LAST; i++) {
-		const gchar *state = status_state_to_string(i);
+		const gchar *state = status_states[i].name;
 		metric_add_with(str, "state", "state", state, i == report->state);
 	}
 	metric_begin(str, "boot_state", "What the next boot brings");
@@ -188,12 +188,6 @@ metrics_add_tcbs(GString *str, const StatusReport *report)
 	}
 }
 
-/**
- * status_metrics_build:
- * @report: a #StatusReport
- *
- * Returns: (transfer full): metrics in Prometheus' text format
- **/
 gchar *
 status_metrics_build(const StatusReport *report)
 {
@@ -208,14 +202,6 @@ status_metrics_build(const StatusReport *report)
 	return g_string_free(g_steal_pointer(&str), FALSE);
 }
 
-/**
- * status_features_build:
- * @report: a #StatusReport
- *
- * The version of the TDX module is not among them, as node-feature-discovery is about to have it.
- *
- * Returns: (transfer full): a feature file that expires after a day
- **/
 gchar *
 status_features_build(const StatusReport *report)
 {
@@ -226,7 +212,7 @@ status_features_build(const StatusReport *report)
 
 	date = g_date_time_format(expiry, "%Y-%m-%dT%H:%M:%SZ");
 	g_string_append_printf(str, "# +expiry-time=%s\n", date);
-	g_string_append_printf(str, "tdx-module.state=%s\n", status_state_to_string(report->state));
+	g_string_append_printf(str, "tdx-module.state=%s\n", status_states[report->state].name);
 	g_string_append_printf(str,
 			       "tdx-module.reset-needed=%s\n",
 			       report->resets->len > 0 ? "true" : "false");

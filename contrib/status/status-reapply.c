@@ -16,80 +16,51 @@
 
 #define STATUS_REAPPLY_UNIT "/etc/systemd/system/multi-user.target.wants/tdx-module-reapply.service"
 
-typedef struct {
-	GMainLoop *loop;
-	gchar *text;
-	GError *error;
-} StatusReapplyHelper;
-
 static void
-status_reapply_done_cb(GObject *source, GAsyncResult *res, gpointer user_data)
+reapply_done_cb(GObject *source, GAsyncResult *res, gpointer user_data)
 {
-	StatusReapplyHelper *helper = user_data;
-
-	g_subprocess_communicate_utf8_finish(G_SUBPROCESS(source),
-					     res,
-					     &helper->text,
-					     NULL,
-					     &helper->error);
-	g_main_loop_quit(helper->loop);
-}
-
-static gboolean
-status_reapply_timeout_cb(gpointer user_data)
-{
-	g_cancellable_cancel(G_CANCELLABLE(user_data));
-	return G_SOURCE_CONTINUE;
+	*(GAsyncResult **)user_data = g_object_ref(res);
 }
 
 /* it is not waited for, if it has been given up */
 static gchar *
-status_reapply_run(guint timeout, GError **error)
+reapply_run(guint timeout, GError **error)
 {
 	const gchar *env = g_getenv("TDX_MODULE_REAPPLY"); /* for tests */
-	StatusReapplyHelper helper = {0};
-	guint source_id;
-	g_autoptr(GCancellable) cancellable = g_cancellable_new();
-	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-	g_autoptr(GSubprocess) process = NULL;
-
-	process =
+	gchar *text = NULL;
+	GAsyncResult *res = NULL;
+	GCancellable *cancellable = g_cancellable_new();
+	GSubprocess *process =
 	    g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
 			     error,
 			     env != NULL ? env : STATUS_REAPPLY_PROGRAM,
 			     "status",
 			     "--json",
 			     NULL);
+
 	if (process == NULL)
 		return NULL;
-	helper.loop = loop;
-	source_id = g_timeout_add_seconds(timeout, status_reapply_timeout_cb, cancellable);
-	g_subprocess_communicate_utf8_async(process,
-					    NULL,
-					    cancellable,
-					    status_reapply_done_cb,
-					    &helper);
-	g_main_loop_run(loop);
-	g_source_remove(source_id);
-	if (helper.text == NULL) {
+	g_timeout_add_seconds(timeout, status_cancel_cb, cancellable);
+	g_subprocess_communicate_utf8_async(process, NULL, cancellable, reapply_done_cb, &res);
+	while (res == NULL)
+		g_main_context_iteration(NULL, TRUE);
+	if (!g_subprocess_communicate_utf8_finish(process, res, &text, NULL, error))
 		g_subprocess_force_exit(process);
-		g_propagate_error(error, helper.error);
-	}
-	return helper.text;
+	return text;
 }
 
 static gchar *
-status_reapply_get(JsonObject *obj, const gchar *key)
+reapply_get(JsonObject *obj, const gchar *key)
 {
 	return g_strdup(json_object_get_string_member_with_default(obj, key, NULL));
 }
 
 static gboolean
-status_reapply_ask(StatusReapply *self, guint timeout, GError **error)
+reapply_ask(StatusReapply *self, guint timeout, GError **error)
 {
 	JsonNode *root;
 	JsonObject *obj;
-	g_autofree gchar *text = status_reapply_run(timeout, error);
+	g_autofree gchar *text = reapply_run(timeout, error);
 	g_autoptr(JsonParser) parser = json_parser_new();
 
 	if (text == NULL || !json_parser_load_from_data(parser, text, -1, error))
@@ -103,19 +74,13 @@ status_reapply_ask(StatusReapply *self, guint timeout, GError **error)
 		return FALSE;
 	}
 	obj = json_node_get_object(root);
-	self->state = status_reapply_get(obj, "state");
-	self->reason = status_reapply_get(obj, "reason");
-	self->stored = status_reapply_get(obj, "stored_version");
-	self->missing = status_reapply_get(obj, "missing_version");
+	self->state = reapply_get(obj, "state");
+	self->reason = reapply_get(obj, "reason");
+	self->stored = reapply_get(obj, "stored_version");
+	self->missing = reapply_get(obj, "missing_version");
 	return TRUE;
 }
 
-/**
- * status_reapply_new:
- * @timeout: in seconds; 0 does not ask
- *
- * Returns: (transfer full): what is applied again after a reset, or why that is not known
- **/
 StatusReapply *
 status_reapply_new(guint timeout)
 {
@@ -125,7 +90,7 @@ status_reapply_new(guint timeout)
 	self->enabled = g_file_test(STATUS_REAPPLY_UNIT, G_FILE_TEST_IS_SYMLINK);
 	if (timeout == 0)
 		self->reason = g_strdup("fwupd does not answer");
-	else if (!status_reapply_ask(self, timeout, &error))
+	else if (!reapply_ask(self, timeout, &error))
 		self->reason = g_strdup(error->message);
 	return self;
 }

@@ -15,10 +15,7 @@
 #include "fu-tdx-preflight.h"
 #include "status.h"
 
-static const struct {
-	const gchar *name;
-	gint exit;
-} status_states[] = {
+const StatusStateInfo status_states[] = {
     [STATUS_STATE_CURRENT] = {"current", 0},
     [STATUS_STATE_NEWER] = {"newer", 0},
     [STATUS_STATE_AVAILABLE] = {"available", 3},
@@ -36,30 +33,6 @@ const gchar *const status_boot_states[] =
     {"none", "unknown", "damaged", "ignored", "reset_needed", "available", "current", NULL};
 const gchar *const status_resets[] = {"module_lost", "boot_module", "remaining_updates", NULL};
 
-/**
- * status_state_to_string:
- * @state: a #StatusState
- *
- * Returns: the fixed code, e.g. `no_tdx`
- **/
-const gchar *
-status_state_to_string(StatusState state)
-{
-	return status_states[state].name;
-}
-
-/**
- * status_state_to_exit:
- * @state: a #StatusState
- *
- * Returns: the exit status of the program
- **/
-gint
-status_state_to_exit(StatusState state)
-{
-	return status_states[state].exit;
-}
-
 /*
  * why the TDX module cannot be updated now
  */
@@ -75,13 +48,6 @@ report_add_reason(StatusReport *self, const gchar *code, gboolean lasting, const
 	g_ptr_array_add(self->reasons, reason);
 }
 
-/**
- * status_report_find_reason:
- * @self: a #StatusReport
- * @code: of a #StatusReason
- *
- * Returns: (nullable): the reason, if it holds
- **/
 const StatusReason *
 status_report_find_reason(const StatusReport *self, const gchar *code)
 {
@@ -172,13 +138,6 @@ report_ensure_unknown(StatusReport *self)
  * releases
  */
 
-/**
- * status_version_compare:
- * @version1: (nullable): of a TDX module
- * @version2: (nullable): of another
- *
- * Returns: less than, equal to or greater than 0
- **/
 gint
 status_version_compare(const gchar *version1, const gchar *version2)
 {
@@ -218,13 +177,6 @@ report_ensure_releases(StatusReport *self)
 	    newest != NULL && best != NULL && status_version_compare(newest, best) > 0;
 }
 
-/**
- * status_report_has_tdx:
- * @self: a #StatusReport
- * @remote: of fwupd
- *
- * Returns: if it has TDX modules for any host
- **/
 StatusTri
 status_report_has_tdx(const StatusReport *self, FwupdRemote *remote)
 {
@@ -461,15 +413,6 @@ report_build_verdict(const StatusReport *self)
 	return g_strdup_printf("TDX module %s is running%s", version, running);
 }
 
-/**
- * status_report_new:
- * @facts: of this machine
- * @fwupd: what fwupd knows
- * @reapply: what is applied again after a reset
- * @tcbs: (element-type StatusTcb): what Intel says
- *
- * Returns: (transfer full): what this host is
- **/
 StatusReport *
 status_report_new(const StatusFacts *facts,
 		  const StatusFwupd *fwupd,

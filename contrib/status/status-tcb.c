@@ -15,7 +15,7 @@
 
 /* also one that is not valid any more, of which only that is said */
 static void
-status_tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
+tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -31,7 +31,7 @@ status_tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
 
 /* the lowest one of the series of @svn from which on all is well */
 static guint16
-status_tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
+tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
 {
 	guint16 found = 0;
 
@@ -45,7 +45,7 @@ status_tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
 
 /* family, model and type follow its first byte */
 static gboolean
-status_tcb_check_platform(StatusTcb *self, guint32 cpu)
+tcb_check_platform(StatusTcb *self, guint32 cpu)
 {
 	g_autofree gchar *expected = g_strdup_printf("%04X", cpu >> 4);
 
@@ -62,36 +62,26 @@ status_tcb_check_platform(StatusTcb *self, guint32 cpu)
 }
 
 static void
-status_tcb_judge(StatusTcb *self, const StatusFacts *facts)
+tcb_judge(StatusTcb *self, const StatusFacts *facts)
 {
 	const gchar *version = facts->host.module_version;
 	const TdxReleased *released = version != NULL ? tdx_released_find_by_version(version)
 						      : NULL;
 
 	self->status = "refused";
-	if (self->info == NULL || !status_tcb_check_platform(self, facts->host.cpu))
+	if (self->info == NULL || !tcb_check_platform(self, facts->host.cpu))
 		return;
 	self->status = "unknown";
 	if (released == NULL)
 		return;
 	self->level = tdx_tcb_info_find_level(self->info, released->svn);
-	self->svn = status_tcb_find_svn(self->info, released->svn);
+	self->svn = tcb_find_svn(self->info, released->svn);
 	released = tdx_released_find_by_svn(self->svn);
 	self->version = released != NULL ? released->version : NULL;
 	if (self->level != NULL)
 		self->status = self->info->stale ? "stale" : self->level->status;
 }
 
-/**
- * status_tcb_load:
- * @filenames: (nullable): of TCB infos
- * @chains: (nullable): of their certificates, in the same order; for the rest these are beside the
- *   TCB info, with `.pem` in place of `.json`
- * @root: SHA-256 of the public key of the root, normally TDX_TCB_INFO_ROOT
- * @facts: of this machine
- *
- * Returns: (transfer full) (element-type StatusTcb): what they say, also those that are refused
- **/
 GPtrArray *
 status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const StatusFacts *facts)
 {
@@ -107,8 +97,8 @@ status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const Stat
 		g_string_append(chain, ".pem");
 		self->filename = filenames[i];
 		g_ptr_array_add(tcbs, self);
-		status_tcb_read(self, i < n_chains ? chains[i] : chain->str, root);
-		status_tcb_judge(self, facts);
+		tcb_read(self, i < n_chains ? chains[i] : chain->str, root);
+		tcb_judge(self, facts);
 	}
 	return tcbs;
 }

@@ -41,8 +41,11 @@ typedef struct {
 /* makes @text of the facts, and returns the exit status of the program */
 typedef gint (*StatusFunc)(const StatusFacts *facts, gpointer user_data, gchar **text);
 
+/* returns: (transfer full): a context that knows where the files of fwupd are */
 FuContext *
 status_context_new(void);
+/* calls @func in another process, without what does not answer within @timeout seconds; returns:
+ * (transfer full): the text that @func has made, or %NULL with @error */
 gchar *
 status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error);
 
@@ -67,8 +70,12 @@ typedef struct {
 	GPtrArray *remotes;	  /* (element-type FwupdRemote): those that are enabled */
 } StatusFwupd;
 
+/* D-Bus starts fwupd, if it is not running; @timeout is in seconds, for all questions together */
 StatusFwupd *
 status_fwupd_new(guint timeout);
+/* cancels a #GCancellable, once */
+gboolean
+status_cancel_cb(gpointer user_data);
 
 /* status-metadata.c: what the remotes have */
 typedef struct {
@@ -94,6 +101,7 @@ typedef struct {
 	gboolean enabled; /* if it is done at boot */
 } StatusReapply;
 
+/* @timeout is in seconds, and 0 does not ask */
 StatusReapply *
 status_reapply_new(guint timeout);
 
@@ -108,6 +116,10 @@ typedef struct {
 	const gchar *version; /* (nullable): the first that has it */
 } StatusTcb;
 
+/* @chains are the certificates of @filenames in the same order, for the rest these are beside it
+ * with
+ * `.pem` in place of `.json`; @root is the SHA-256 of the public key of their root; returns:
+ * (element-type StatusTcb): also those that are refused */
 GPtrArray *
 status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const StatusFacts *facts);
 
@@ -125,6 +137,13 @@ typedef enum {
 	STATUS_STATE_LOST,
 	STATUS_STATE_LAST,
 } StatusState;
+
+typedef struct {
+	const gchar *name;
+	gint exit; /* of the program */
+} StatusStateInfo;
+
+extern const StatusStateInfo status_states[STATUS_STATE_LAST];
 
 /* why the TDX module cannot be updated now */
 typedef struct {
@@ -164,14 +183,12 @@ status_report_new(const StatusFacts *facts,
 		  const StatusFwupd *fwupd,
 		  const StatusReapply *reapply,
 		  GPtrArray *tcbs);
+/* returns: (nullable): the reason with that @code, if it holds */
 const StatusReason *
 status_report_find_reason(const StatusReport *self, const gchar *code);
+/* if that remote of fwupd has TDX modules for any host */
 StatusTri
 status_report_has_tdx(const StatusReport *self, FwupdRemote *remote);
-const gchar *
-status_state_to_string(StatusState state);
-gint
-status_state_to_exit(StatusState state);
 
 /* status-ladder.c: the report for a person */
 typedef enum {
@@ -180,7 +197,15 @@ typedef enum {
 	STATUS_RESULT_FAIL,
 	STATUS_RESULT_SKIP,
 	STATUS_RESULT_UNKNOWN,
+	STATUS_RESULT_LAST,
 } StatusResult;
+
+typedef struct {
+	const gchar *name;
+	const gchar *color; /* as in ECMA-48 */
+} StatusResultInfo;
+
+extern const StatusResultInfo status_results[STATUS_RESULT_LAST];
 
 /* a step from the hardware up to what happens after a reset */
 typedef struct {
@@ -191,17 +216,21 @@ typedef struct {
 	const gchar *advice; /* (nullable): what to do */
 } StatusRung;
 
+/* returns: (element-type StatusRung): from the ground up */
 GPtrArray *
 status_ladder_build(const StatusReport *report);
-const gchar *
-status_result_to_string(StatusResult result);
+/* the verdict and each rung */
 gchar *
 status_ladder_print(const StatusReport *report, gboolean colors);
 
 /* status-metrics.c and status-json.c: the report for other programs */
+/* Prometheus' text format */
 gchar *
 status_metrics_build(const StatusReport *report);
+/* a feature file of node-feature-discovery, which expires after a day; the version of the TDX
+ * module is not among them, as node-feature-discovery is about to have it */
 gchar *
 status_features_build(const StatusReport *report);
+/* with a newline */
 gchar *
 status_json_build(const StatusReport *report);

@@ -126,7 +126,7 @@ status_answer(const StatusFacts *facts, gpointer user_data, gchar **text)
 		*text = g_strconcat(report->verdict, "\n", NULL);
 	else
 		*text = status_ladder_print(report, options->colors);
-	return status_state_to_exit(report->state);
+	return status_states[report->state].exit;
 }
 
 /* nobody sees half a file: node-feature-discovery reads all but those that begin with a dot */
