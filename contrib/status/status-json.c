@@ -12,9 +12,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "fu-tdx-preflight.h"
 #include "status.h"
-#include "tdx-released.h"
 
 #define STATUS_JSON_VERSION 1
 
@@ -97,21 +95,16 @@ static void
 fill_module(JsonObject *obj, const StatusReport *report)
 {
 	const FuTdxHost *host = &report->facts->host;
-	guint16 svn = fu_tdx_preflight_version_to_svn(report->version);
-	const TdxReleased *released =
-	    report->version != NULL ? tdx_released_find_by_version(report->version) : NULL;
+	const TdxReleased *released = report->released;
+	guint64 left = host->remaining_updates;
 
 	set_string(obj, "version", report->version);
-	set_int(obj, "svn", svn != 0, svn);
+	set_int(obj, "svn", report->svn != 0, report->svn);
 	json_object_set_boolean_member(obj, "svn_exact", released != NULL);
 	set_string(obj, "mrseam", released != NULL ? released->mrseam : NULL);
 	set_string(obj, "source", report->source);
 	set_string(obj, "seamldr", report->seamldr);
-	set_int(obj,
-		"updates_left",
-		host->attr_remaining_updates != NULL &&
-		    host->remaining_updates != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN,
-		host->remaining_updates);
+	set_int(obj, "updates_left", left != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN, left);
 }
 
 static void

@@ -12,7 +12,6 @@
 
 #include "fu-tdx-preflight.h"
 #include "status.h"
-#include "tdx-released.h"
 
 /* fwupd refreshes metadata once a day */
 #define STATUS_METADATA_DAYS_MAX 7
@@ -154,31 +153,27 @@ describe_source(const StatusReport *report)
 static StatusResult
 check_module(StatusRung *rung, const StatusReport *report)
 {
-	guint svn = fu_tdx_preflight_version_to_svn(report->version);
 	const gchar *source = describe_source(report);
-	const TdxReleased *released =
-	    report->version != NULL ? tdx_released_find_by_version(report->version) : NULL;
+	g_autofree gchar *svn = g_strdup_printf("%u.%u", report->svn >> 8, report->svn & 0xFF);
 
 	if (refuse(rung, report, FU_TDX_PREFLIGHT_RULE_MODULE_LOST) ||
 	    refuse(rung, report, FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN))
 		return rung->result;
-	if (released != NULL)
+	if (report->released != NULL)
 		return say(rung,
 			   PASS,
-			   "%s, %s, SVN %u.%u, MRSEAM %s",
+			   "%s, %s, SVN %s, MRSEAM %s",
 			   report->version,
 			   source,
-			   svn >> 8,
-			   svn & 0xFF,
-			   released->mrseam);
+			   svn,
+			   report->released->mrseam);
 	rung->advice = "ask who published it for SVN and MRSEAM";
 	return say(rung,
 		   WARN,
-		   "%s, %s, SVN at least %u.%u, and MRSEAM not known",
+		   "%s, %s, SVN at least %s, and MRSEAM not known",
 		   report->version,
 		   source,
-		   svn >> 8,
-		   svn & 0xFF);
+		   svn);
 }
 
 static StatusResult

@@ -13,7 +13,6 @@
 
 #include "fu-tdx-preflight.h"
 #include "status.h"
-#include "tdx-released.h"
 
 static void
 metric_begin(GString *str, const gchar *name, const gchar *help)
@@ -95,11 +94,9 @@ metrics_add_reasons(GString *str, const StatusReport *report)
 static void
 metrics_add_info(GString *str, const StatusReport *report)
 {
-	const TdxReleased *released =
-	    report->version != NULL ? tdx_released_find_by_version(report->version) : NULL;
-	guint svn = fu_tdx_preflight_version_to_svn(report->version);
+	const TdxReleased *released = report->released;
 	g_autofree gchar *cpu = g_strdup_printf("%X", report->facts->host.cpu);
-	g_autofree gchar *svn_str = svn != 0 ? g_strdup_printf("%u", svn) : NULL;
+	g_autofree gchar *svn_str = report->svn != 0 ? g_strdup_printf("%u", report->svn) : NULL;
 
 	metric_begin(str, "info", "The TDX module that is running");
 	g_string_append(str, "tdx_module_info{");
@@ -122,8 +119,7 @@ metrics_add_numbers(GString *str, const StatusReport *report)
 	    entry != NULL && fwupd_device_get_update_state(entry) == FWUPD_UPDATE_STATE_FAILED;
 
 	metric_begin(str, "updates_left", "Updates at run time until the next full reset");
-	if (host->attr_remaining_updates != NULL &&
-	    host->remaining_updates != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
+	if (host->remaining_updates != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
 		metric_add(str, "updates_left", host->remaining_updates);
 	metric_begin(str, "guests_running", "TDs");
 	if (host->guests != FU_TDX_GUESTS_UNKNOWN)

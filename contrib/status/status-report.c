@@ -46,6 +46,7 @@ report_add_reason(StatusReport *self, const gchar *code, gboolean lasting, const
 	reason->lasting = lasting;
 	reason->message = g_strdup(message);
 	g_ptr_array_add(self->reasons, reason);
+	self->is_lasting |= lasting;
 }
 
 const StatusReason *
@@ -272,25 +273,13 @@ report_ensure_resets(StatusReport *self)
 		g_ptr_array_add(self->resets, (gpointer) "module_lost");
 	if (g_strcmp0(self->boot_state, "reset_needed") == 0)
 		g_ptr_array_add(self->resets, (gpointer) "boot_module");
-	if (host->attr_remaining_updates != NULL && host->remaining_updates == 0 &&
-	    self->offered != NULL)
+	if (host->remaining_updates == 0 && self->offered != NULL)
 		g_ptr_array_add(self->resets, (gpointer) "remaining_updates");
 }
 
 /*
  * what follows
  */
-
-static gboolean
-report_is_lasting(const StatusReport *self)
-{
-	for (guint i = 0; i < self->reasons->len; i++) {
-		StatusReason *reason = g_ptr_array_index(self->reasons, i);
-		if (reason->lasting)
-			return TRUE;
-	}
-	return FALSE;
-}
 
 /* fwupd offers only newer ones, and of these only those that this host can take */
 static StatusState
@@ -303,7 +292,7 @@ report_find_state_of_releases(const StatusReport *self)
 	if (self->offered == NULL && newest != NULL && !self->is_refused)
 		return status_version_compare(newest, self->version) < 0 ? STATUS_STATE_NEWER
 									 : STATUS_STATE_CURRENT;
-	if (report_is_lasting(self))
+	if (self->is_lasting)
 		return STATUS_STATE_BLOCKED;
 	if (self->offered == NULL)
 		return STATUS_STATE_NO_RELEASE;
@@ -429,6 +418,9 @@ status_report_new(const StatusFacts *facts,
 	self->unknown = g_ptr_array_new();
 	self->resets = g_ptr_array_new();
 	self->version = facts->host.module_version;
+	self->svn = fu_tdx_preflight_version_to_svn(self->version);
+	if (self->version != NULL)
+		self->released = tdx_released_find_by_version(self->version);
 	self->seamldr = facts->host.seamldr_version;
 	if (self->seamldr == NULL && fwupd->device != NULL)
 		self->seamldr = fwupd_device_get_version_bootloader(fwupd->device);

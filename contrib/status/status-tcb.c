@@ -11,7 +11,6 @@
 #include "config.h"
 
 #include "status.h"
-#include "tdx-released.h"
 
 /* also one that is not valid any more, of which only that is said */
 static void
@@ -65,13 +64,14 @@ static void
 tcb_judge(StatusTcb *self, const StatusFacts *facts)
 {
 	const gchar *version = facts->host.module_version;
-	const TdxReleased *released = version != NULL ? tdx_released_find_by_version(version)
-						      : NULL;
+	const TdxReleased *released = NULL;
 
 	self->status = "refused";
 	if (self->info == NULL || !tcb_check_platform(self, facts->host.cpu))
 		return;
 	self->status = "unknown";
+	if (version != NULL)
+		released = tdx_released_find_by_version(version);
 	if (released == NULL)
 		return;
 	self->level = tdx_tcb_info_find_level(self->info, released->svn);

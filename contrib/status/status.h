@@ -9,6 +9,7 @@
 #include <fwupdplugin.h>
 
 #include "fu-tdx-host.h"
+#include "tdx-released.h"
 #include "tdx-tcb-info.h"
 
 /*
@@ -79,16 +80,12 @@ status_cancel_cb(gpointer user_data);
 
 /* status-metadata.c: what the remotes have */
 typedef struct {
-	gchar *error; /* (nullable): why it is not known */
-	GPtrArray
-	    *remotes; /* (element-type utf8): the IDs of those with TDX modules for any host */
-	const gchar
-	    *newest;   /* (nullable): for this CPU and series, if this host can take it or not */
-	gchar *reason; /* (nullable): why not, if it cannot */
+	gchar *error;	     /* (nullable): why it is not known */
+	GPtrArray *remotes;  /* (element-type utf8): the IDs of those with TDX modules */
+	const gchar *newest; /* (nullable): for this CPU and series, also if it is refused */
+	gchar *reason;	     /* (nullable): why this host cannot take it */
 } StatusMetadata;
 
-gint
-status_version_compare(const gchar *version1, const gchar *version2);
 StatusMetadata *
 status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr);
 
@@ -116,10 +113,9 @@ typedef struct {
 	const gchar *version; /* (nullable): the first that has it */
 } StatusTcb;
 
-/* @chains are the certificates of @filenames in the same order, for the rest these are beside it
- * with
- * `.pem` in place of `.json`; @root is the SHA-256 of the public key of their root; returns:
- * (element-type StatusTcb): also those that are refused */
+/* @chains are the certificates of @filenames in the same order, and the rest has them beside it as
+ * `.pem`; @root is the SHA-256 of the public key of their root; returns: (element-type StatusTcb)
+ */
 GPtrArray *
 status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const StatusFacts *facts);
 
@@ -159,20 +155,23 @@ typedef struct {
 	const StatusReapply *reapply;
 	GPtrArray *tcbs; /* (element-type StatusTcb) */
 	StatusState state;
-	gchar *verdict;		 /* in one sentence */
-	const gchar *version;	 /* (nullable): of the TDX module that is running */
-	const gchar *seamldr;	 /* (nullable): the version of the P-SEAMLDR */
-	const gchar *source;	 /* of the module: `runtime`, `esp`, `bios` or `unknown` */
-	GPtrArray *reasons;	 /* (element-type StatusReason) */
-	GPtrArray *unknown;	 /* (element-type utf8): what could not be learned */
-	const gchar *offered;	 /* (nullable): the newest version that fwupd offers */
-	const gchar *urgency;	 /* (nullable): of @offered */
-	const gchar *boot_offer; /* (nullable): the newest version for the next boot */
-	gboolean is_refused;	 /* if this host cannot take the newest one of the remotes */
-	StatusTri updatable;	 /* if an update would be accepted now */
-	const gchar *boot_state; /* one of status_boot_states */
-	GPtrArray *resets;	 /* (element-type utf8): of status_resets */
-	GPtrArray *rungs;	 /* (element-type StatusRung): the same for a person */
+	gchar *verdict;		     /* in one sentence */
+	const gchar *version;	     /* (nullable): of the TDX module that is running */
+	guint svn;		     /* at least that one, or 0 */
+	const TdxReleased *released; /* (nullable): if it is one of Intel's */
+	const gchar *seamldr;	     /* (nullable): the version of the P-SEAMLDR */
+	const gchar *source;	     /* of the module: `runtime`, `esp`, `bios` or `unknown` */
+	GPtrArray *reasons;	     /* (element-type StatusReason) */
+	gboolean is_lasting;	     /* if one of @reasons is */
+	GPtrArray *unknown;	     /* (element-type utf8): what could not be learned */
+	const gchar *offered;	     /* (nullable): the newest version that fwupd offers */
+	const gchar *urgency;	     /* (nullable): of @offered */
+	const gchar *boot_offer;     /* (nullable): the newest version for the next boot */
+	gboolean is_refused;	     /* if this host cannot take the newest one of the remotes */
+	StatusTri updatable;	     /* if an update would be accepted now */
+	const gchar *boot_state;     /* one of status_boot_states */
+	GPtrArray *resets;	     /* (element-type utf8): of status_resets */
+	GPtrArray *rungs;	     /* (element-type StatusRung): the same for a person */
 } StatusReport;
 
 extern const gchar *const status_boot_states[]; /* what the next boot brings */
@@ -186,6 +185,8 @@ status_report_new(const StatusFacts *facts,
 /* returns: (nullable): the reason with that @code, if it holds */
 const StatusReason *
 status_report_find_reason(const StatusReport *self, const gchar *code);
+gint
+status_version_compare(const gchar *version1, const gchar *version2);
 /* if that remote of fwupd has TDX modules for any host */
 StatusTri
 status_report_has_tdx(const StatusReport *self, FwupdRemote *remote);

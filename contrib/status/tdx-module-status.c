@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,8 @@
 
 #include "status.h"
 
-#define STATUS_TIMEOUT_FACTS 2 /* seconds, for each file */
-#define STATUS_TCB_INFO_DIR  "/etc/tdx-module/tcb-info"
+#define STATUS_TIMEOUT_FACTS 2				       /* seconds, for each file */
+#define STATUS_TCB_INFOS     "/etc/tdx-module/tcb-info/*.json" /* of the operator */
 
 typedef struct {
 	gboolean features;
@@ -34,40 +35,11 @@ typedef struct {
 	gchar **tcb_chains;
 } StatusOptions;
 
-static gint
-status_compare_cb(gconstpointer a, gconstpointer b)
-{
-	return g_strcmp0(*(const gchar *const *)a, *(const gchar *const *)b);
-}
-
-/* those of the operator's folder, if none is given */
-static void
-status_options_ensure_tcb_infos(StatusOptions *self)
-{
-	const gchar *name;
-	g_autoptr(GDir) dir = NULL;
-	g_autoptr(GPtrArray) filenames = g_ptr_array_new();
-
-	if (self->tcb_infos != NULL)
-		return;
-	dir = g_dir_open(STATUS_TCB_INFO_DIR, 0, NULL);
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		if (g_str_has_suffix(name, ".json"))
-			g_ptr_array_add(filenames,
-					g_build_filename(STATUS_TCB_INFO_DIR, name, NULL));
-	}
-	g_ptr_array_sort(filenames, status_compare_cb);
-	g_ptr_array_add(filenames, NULL);
-	self->tcb_infos = (gchar **)g_ptr_array_free(g_steal_pointer(&filenames), FALSE);
-}
-
 static gboolean
 status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **error)
 {
 #define OPTION(name, type, pointer, help, value)                                                   \
-	{                                                                                          \
-		name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value                       \
-	}
+	{name, 0, 0, G_OPTION_ARG_##type, &self->pointer, help, value}
 	const GOptionEntry entries[] = {
 	    OPTION("short", NONE, verdict, "Print the verdict alone", NULL),
 	    OPTION("json", NONE, json, "Print JSON", NULL),
@@ -83,6 +55,7 @@ status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **er
 	    OPTION("timeout", INT, timeout, "Wait so long for fwupd (30)", "SECONDS"),
 	    {NULL}};
 #undef OPTION
+	glob_t found = {0};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
 	g_option_context_set_summary(context,
@@ -100,7 +73,8 @@ status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **er
 				    "--nfd, a --timeout from 1 to 3600, and no arguments");
 		return FALSE;
 	}
-	status_options_ensure_tcb_infos(self);
+	if (self->tcb_infos == NULL && glob(STATUS_TCB_INFOS, GLOB_PERIOD, NULL, &found) == 0)
+		self->tcb_infos = found.gl_pathv;
 	return TRUE;
 }
 
@@ -162,6 +136,7 @@ main(int argc, char *argv[])
 	g_autoptr(GError) error = NULL;
 
 	setlocale(LC_ALL, "");
+	setlocale(LC_COLLATE, "C");
 	if (!status_options_parse(&options, &argc, &argv, &error)) {
 		g_printerr("%s; see --help\n", error->message);
 		return 2;
