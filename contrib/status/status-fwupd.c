@@ -27,23 +27,6 @@ status_cancel_cb(gpointer user_data)
 	return G_SOURCE_REMOVE;
 }
 
-/* the functions of libfwupd that wait do so in this context */
-static void
-helper_init(StatusFwupdHelper *helper, guint timeout)
-{
-	GMainContext *main_ctx = g_main_context_new();
-	GSource *source = g_timeout_source_new_seconds(timeout);
-
-	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
-	(void)fwupd_error_quark();
-	helper->client = fwupd_client_new();
-	helper->cancellable = g_cancellable_new();
-	g_source_set_callback(source, status_cancel_cb, helper->cancellable, NULL);
-	g_source_attach(source, main_ctx);
-	fwupd_client_set_main_context(helper->client, main_ctx);
-	fwupd_client_set_user_agent_for_package(helper->client, "tdx-module-status", TOOL_VERSION);
-}
-
 /* that there is nothing is no error */
 static gboolean
 forgive(GError **error)
@@ -175,13 +158,23 @@ StatusFwupd *
 status_fwupd_new(guint timeout)
 {
 	StatusFwupd *self = g_new0(StatusFwupd, 1);
-	StatusFwupdHelper helper = {0};
+	StatusFwupdHelper helper = {fwupd_client_new(), g_cancellable_new()};
+	GMainContext *main_ctx = g_main_context_new();
+	GSource *source = g_timeout_source_new_seconds(timeout);
 	g_autoptr(GError) error = NULL;
 
 	self->releases = g_ptr_array_new();
 	self->boot_releases = g_ptr_array_new();
 	self->remotes = g_ptr_array_new();
-	helper_init(&helper, timeout);
+
+	/* the functions of libfwupd that wait do so in this context */
+	g_source_set_callback(source, status_cancel_cb, helper.cancellable, NULL);
+	g_source_attach(source, main_ctx);
+	fwupd_client_set_main_context(helper.client, main_ctx);
+	fwupd_client_set_user_agent_for_package(helper.client, "tdx-module-status", TOOL_VERSION);
+
+	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
+	(void)fwupd_error_quark();
 	if (ask_all(self, &helper, &error))
 		return self;
 

@@ -137,24 +137,30 @@ metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevice *dev
 	return self->newest != newest;
 }
 
-static gboolean
-metadata_read(StatusMetadata *self, const StatusFwupd *fwupd, const gchar *seamldr, GError **error)
+StatusMetadata *
+status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
 {
+	StatusMetadata *self = g_new0(StatusMetadata, 1);
 	const gchar *dirname;
 	g_autofree gchar *filename = NULL;
 	g_autoptr(FuContext) ctx = status_context_new();
+	g_autoptr(GError) error = NULL;
 	g_autoptr(GFile) file = NULL;
 	g_autoptr(GPtrArray) components = NULL;
 	g_autoptr(XbSilo) silo = xb_silo_new();
 
-	dirname = fu_context_get_path(ctx, FU_PATH_KIND_CACHEDIR_PKG, error);
-	if (dirname == NULL)
-		return FALSE;
-	filename = g_build_filename(dirname, "metadata.xmlb", NULL);
+	self->remotes = g_ptr_array_new();
+	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING) {
+		self->error = g_strdup("what the remotes have is not known without fwupd");
+		return self;
+	}
+	dirname = fu_context_get_path(ctx, FU_PATH_KIND_CACHEDIR_PKG, NULL);
+	filename = g_build_filename(dirname != NULL ? dirname : "/", "metadata.xmlb", NULL);
 	file = g_file_new_for_path(filename);
-	if (!xb_silo_load_from_file(silo, file, XB_SILO_LOAD_FLAG_NONE, NULL, error)) {
-		g_prefix_error(error, "what the remotes have is not known: ");
-		return FALSE;
+	if (!xb_silo_load_from_file(silo, file, XB_SILO_LOAD_FLAG_NONE, NULL, &error)) {
+		self->error =
+		    g_strdup_printf("what the remotes have is not known: %s", error->message);
+		return self;
 	}
 	components = xb_silo_query(silo, STATUS_METADATA_QUERY, 0, NULL);
 	for (guint i = 0; components != NULL && i < components->len; i++) {
@@ -162,19 +168,5 @@ metadata_read(StatusMetadata *self, const StatusFwupd *fwupd, const gchar *seaml
 		if (metadata_add_component(self, component, fwupd->device))
 			self->reason = metadata_find_reason(component, fwupd, seamldr);
 	}
-	return TRUE;
-}
-
-StatusMetadata *
-status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
-{
-	StatusMetadata *self = g_new0(StatusMetadata, 1);
-	g_autoptr(GError) error = NULL;
-
-	self->remotes = g_ptr_array_new();
-	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING)
-		self->error = g_strdup("what the remotes have is not known without fwupd");
-	else if (!metadata_read(self, fwupd, seamldr, &error))
-		self->error = g_strdup(error->message);
 	return self;
 }

@@ -41,15 +41,11 @@ metric_add(GString *str, const gchar *name, guint64 number)
 }
 
 static void
-metric_add_with(GString *str,
-		const gchar *name,
-		const gchar *label,
-		const gchar *value,
-		guint64 number)
+metric_add_one(GString *str, const gchar *name, const gchar *key, const gchar *value, guint64 n)
 {
 	g_string_append_printf(str, "tdx_module_%s{", name);
-	metric_add_label(str, label, value);
-	g_string_append_printf(str, "} %" G_GUINT64_FORMAT "\n", number);
+	metric_add_label(str, key, value);
+	g_string_append_printf(str, "} %" G_GUINT64_FORMAT "\n", n);
 }
 
 static void
@@ -58,20 +54,20 @@ metrics_add_states(GString *str, const StatusReport *report)
 	metric_begin(str, "state", "What this host is, see docs/operators.md");
 	for (guint i = 0; i < STATUS_STATE_LAST; i++) {
 		const gchar *state = status_states[i].name;
-		metric_add_with(str, "state", "state", state, i == report->state);
+		metric_add_one(str, "state", "state", state, i == report->state);
 	}
 	metric_begin(str, "boot_state", "What the next boot brings");
 	for (guint i = 0; status_boot_states[i] != NULL; i++) {
 		const gchar *state = status_boot_states[i];
 		gboolean is_it = g_strcmp0(state, report->boot_state) == 0;
-		metric_add_with(str, "boot_state", "state", state, is_it);
+		metric_add_one(str, "boot_state", "state", state, is_it);
 	}
 	metric_begin(str, "reset_needed", "Why a full reset of the host is needed");
 	for (guint i = 0; status_resets[i] != NULL; i++) {
 		const gchar *reset = status_resets[i];
 		gboolean is_it =
 		    g_ptr_array_find_with_equal_func(report->resets, reset, g_str_equal, NULL);
-		metric_add_with(str, "reset_needed", "reason", reset, is_it);
+		metric_add_one(str, "reset_needed", "reason", reset, is_it);
 	}
 }
 
@@ -79,7 +75,7 @@ static void
 metrics_add_reason(GString *str, const StatusReport *report, const gchar *code)
 {
 	gboolean is_it = status_report_find_reason(report, code) != NULL;
-	metric_add_with(str, "blocked", "reason", code, is_it);
+	metric_add_one(str, "blocked", "reason", code, is_it);
 }
 
 static void
@@ -148,7 +144,7 @@ metrics_add_releases(GString *str, const StatusReport *report)
 
 		if (fwupd_remote_get_kind(remote) == FWUPD_REMOTE_KIND_DOWNLOAD &&
 		    age != G_MAXUINT64)
-			metric_add_with(str, "metadata_age_seconds", "remote", id, age);
+			metric_add_one(str, "metadata_age_seconds", "remote", id, age);
 	}
 }
 

@@ -55,42 +55,35 @@ reapply_get(JsonObject *obj, const gchar *key)
 	return g_strdup(json_object_get_string_member_with_default(obj, key, NULL));
 }
 
-static gboolean
-reapply_ask(StatusReapply *self, guint timeout, GError **error)
+StatusReapply *
+status_reapply_new(guint timeout)
 {
+	StatusReapply *self = g_new0(StatusReapply, 1);
 	JsonNode *root;
 	JsonObject *obj;
-	g_autofree gchar *text = reapply_run(timeout, error);
+	g_autofree gchar *text = NULL;
+	g_autoptr(GError) error = NULL;
 	g_autoptr(JsonParser) parser = json_parser_new();
 
-	if (text == NULL || !json_parser_load_from_data(parser, text, -1, error))
-		return FALSE;
+	self->enabled = g_file_test(STATUS_REAPPLY_UNIT, G_FILE_TEST_IS_SYMLINK);
+	if (timeout == 0) {
+		self->reason = g_strdup("fwupd does not answer");
+		return self;
+	}
+	text = reapply_run(timeout, &error);
+	if (text == NULL || !json_parser_load_from_data(parser, text, -1, &error)) {
+		self->reason = g_strdup(error->message);
+		return self;
+	}
 	root = json_parser_get_root(parser);
 	if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "it gives no JSON");
-		return FALSE;
+		self->reason = g_strdup("it gives no JSON");
+		return self;
 	}
 	obj = json_node_get_object(root);
 	self->state = reapply_get(obj, "state");
 	self->reason = reapply_get(obj, "reason");
 	self->stored = reapply_get(obj, "stored_version");
 	self->missing = reapply_get(obj, "missing_version");
-	return TRUE;
-}
-
-StatusReapply *
-status_reapply_new(guint timeout)
-{
-	StatusReapply *self = g_new0(StatusReapply, 1);
-	g_autoptr(GError) error = NULL;
-
-	self->enabled = g_file_test(STATUS_REAPPLY_UNIT, G_FILE_TEST_IS_SYMLINK);
-	if (timeout == 0)
-		self->reason = g_strdup("fwupd does not answer");
-	else if (!reapply_ask(self, timeout, &error))
-		self->reason = g_strdup(error->message);
 	return self;
 }

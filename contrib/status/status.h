@@ -18,13 +18,9 @@
  */
 
 /* a boolean that may not be known */
-typedef enum {
-	STATUS_TRI_UNKNOWN,
-	STATUS_TRI_FALSE,
-	STATUS_TRI_TRUE,
-} StatusTri;
+typedef enum { STATUS_TRI_UNKNOWN, STATUS_TRI_FALSE, STATUS_TRI_TRUE } StatusTri;
 
-/* status-facts.c: this machine; each file is read once */
+/* status-facts.c: this machine; each file is read once, and again only if another one hangs */
 typedef struct {
 	FuTdxHost host;	    /* what the plugin knows of it */
 	gchar *vendor;	    /* (nullable): of the CPU, e.g. `GenuineIntel` */
