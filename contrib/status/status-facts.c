@@ -5,17 +5,18 @@
  */
 
 /*
- * What this machine says of itself. Another process reads it, since a read that the kernel does not
- * finish can be given up in no other way; it is a fork of this one, so that constant strings are at
- * the same place in both.
+ * What this machine says of itself. A read that the kernel does not finish can be given up in no
+ * other way than with its process. So all is done in another one, which is watched while it reads;
+ * if it hangs, it is given up, and a new one begins without that file.
  */
 
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,57 +26,6 @@
 #include "fu-tdx-host.c"
 #include "status.h"
 
-/* all strings of a look */
-#define STATUS_FACTS_RECORD_MAX (128 * 1024)
-
-#define STATUS_FACTS_ERROR(fact) G_STRUCT_OFFSET(StatusFacts, host.errors[fact])
-
-static const gsize status_facts_strings[] = {
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_MODULE),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_KERNEL),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_SEAMLDR),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_CPU),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_GUESTS),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_REMAINING_UPDATES),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_UPLOAD_ACCESS),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_CPUS_ONLINE),
-    STATUS_FACTS_ERROR(FU_TDX_HOST_FACT_UPLOAD),
-    G_STRUCT_OFFSET(StatusFacts, host.module_version),
-    G_STRUCT_OFFSET(StatusFacts, host.seamldr_version),
-    G_STRUCT_OFFSET(StatusFacts, host.cpus_online),
-    G_STRUCT_OFFSET(StatusFacts, host.cpus_present),
-    G_STRUCT_OFFSET(StatusFacts, vendor),
-    G_STRUCT_OFFSET(StatusFacts, cpu_flags),
-    G_STRUCT_OFFSET(StatusFacts, kvm),
-    G_STRUCT_OFFSET(StatusFacts, config),
-    G_STRUCT_OFFSET(StatusFacts, hibernation),
-    G_STRUCT_OFFSET(StatusFacts, cmdline),
-    G_STRUCT_OFFSET(StatusFacts, kernel),
-    G_STRUCT_OFFSET(StatusFacts, hung),
-};
-
-/* a string that is new in the plugin's facts needs a row above */
-G_STATIC_ASSERT(FU_TDX_HOST_FACT_LAST == 9 && sizeof(FuTdxHost) == 184);
-
-/**
- * status_facts_free:
- * @self: a #StatusFacts
- *
- * Frees a look.
- **/
-void
-status_facts_free(StatusFacts *self)
-{
-	for (guint i = 0; i < G_N_ELEMENTS(status_facts_strings); i++)
-		g_free(G_STRUCT_MEMBER(gchar *, self, status_facts_strings[i]));
-	g_free(self);
-}
-
-/**
- * status_context_new:
- *
- * Returns: (transfer full): a context that knows where fwupd's files are
- **/
 FuContext *
 status_context_new(void)
 {
@@ -91,7 +41,7 @@ status_context_new(void)
  */
 
 static gchar *
-status_facts_get_contents(FuContext *ctx, FuPathKind kind, const gchar *name)
+facts_get_contents(FuContext *ctx, FuPathKind kind, const gchar *name)
 {
 	const gchar *dirname = fu_context_get_path(ctx, kind, NULL);
 	g_autofree gchar *filename = g_build_filename(dirname != NULL ? dirname : "/", name, NULL);
@@ -103,7 +53,7 @@ status_facts_get_contents(FuContext *ctx, FuPathKind kind, const gchar *name)
 }
 
 static gchar *
-status_facts_get_line(const gchar *text, const gchar *key)
+facts_get_line(const gchar *text, const gchar *key)
 {
 	g_autofree gchar *pattern = g_strdup_printf("(?m)^%s(.*)$", key);
 	g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, NULL);
@@ -115,15 +65,15 @@ status_facts_get_line(const gchar *text, const gchar *key)
 }
 
 static void
-status_facts_read_cpu(StatusFacts *self, FuContext *ctx)
+facts_read_cpu(StatusFacts *self, FuContext *ctx)
 {
-	g_autofree gchar *text = status_facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cpuinfo");
-	self->vendor = status_facts_get_line(text, "vendor_id\\s*: ");
-	self->cpu_flags = status_facts_get_line(text, "flags\\s*: ");
+	g_autofree gchar *text = facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cpuinfo");
+	self->vendor = facts_get_line(text, "vendor_id\\s*: ");
+	self->cpu_flags = facts_get_line(text, "flags\\s*: ");
 }
 
 static void
-status_facts_read_kernel(StatusFacts *self, FuContext *ctx)
+facts_read_kernel(StatusFacts *self, FuContext *ctx)
 {
 	struct utsname uts = {0};
 	g_autofree gchar *filename = NULL;
@@ -133,117 +83,126 @@ status_facts_read_kernel(StatusFacts *self, FuContext *ctx)
 	self->kernel = g_strdup(uts.release);
 	filename = g_strdup_printf("/boot/config-%s", uts.release);
 	if (g_file_get_contents(filename, &text, NULL, NULL)) {
-		self->config = status_facts_get_line(text, "CONFIG_INTEL_TDX_HOST=");
-		self->hibernation = status_facts_get_line(text, "CONFIG_HIBERNATION=");
+		self->config = facts_get_line(text, "CONFIG_INTEL_TDX_HOST=");
+		self->hibernation = facts_get_line(text, "CONFIG_HIBERNATION=");
 		if (self->config == NULL)
 			self->config = g_strdup("n");
 	}
-	self->cmdline = status_facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cmdline");
+	self->cmdline = facts_get_contents(ctx, FU_PATH_KIND_PROCFS, "cmdline");
 }
 
 static void
-status_facts_read_kvm(StatusFacts *self, FuContext *ctx)
+facts_read_kvm(StatusFacts *self, FuContext *ctx)
 {
-	self->kvm = status_facts_get_contents(ctx,
-					      FU_PATH_KIND_SYSFSDIR,
-					      "module/kvm_intel/parameters/tdx");
+	self->kvm =
+	    facts_get_contents(ctx, FU_PATH_KIND_SYSFSDIR, "module/kvm_intel/parameters/tdx");
 }
 
 static void
-status_facts_read_device(StatusFacts *self, FuContext *ctx)
+facts_read_device(StatusFacts *self, FuContext *ctx)
 {
 	g_autoptr(FuUdevDevice) device = fu_tdx_host_device_new(ctx);
 	self->has_device = g_file_test(fu_udev_device_get_sysfs_path(device), G_FILE_TEST_IS_DIR);
 }
 
-/* after the facts of the plugin; each with what is said if it hangs */
-static const struct {
-	void (*func)(StatusFacts *self, FuContext *ctx);
-	const gchar *name;
-} status_facts_steps[] = {
-    {status_facts_read_device, "the kernel's device tdx_host"},
-    {status_facts_read_cpu, "/proc/cpuinfo"},
-    {status_facts_read_kvm, "the parameter tdx of kvm_intel"},
-    {status_facts_read_kernel, "the configuration of the kernel"},
+/* after these come the facts of the plugin, but the last, which is read with another one */
+static void (*const status_facts_funcs[])(StatusFacts *, FuContext *) = {
+    facts_read_device,
+    facts_read_cpu,
+    facts_read_kvm,
+    facts_read_kernel,
 };
 
-static void
-status_facts_read(StatusFacts *self, FuContext *ctx, FuUdevDevice *device, guint step)
-{
-	if (step < G_N_ELEMENTS(status_facts_steps))
-		status_facts_steps[step].func(self, ctx);
-	else
-		fu_tdx_host_read(&self->host, device, step - G_N_ELEMENTS(status_facts_steps));
-}
+#define STATUS_FACTS_N_OWN   G_N_ELEMENTS(status_facts_funcs)
+#define STATUS_FACTS_N_STEPS (STATUS_FACTS_N_OWN + FU_TDX_HOST_FACT_UPLOAD)
 
-/* it has no function, as it is read with another one */
-#define STATUS_FACTS_N_STEPS (G_N_ELEMENTS(status_facts_steps) + FU_TDX_HOST_FACT_UPLOAD)
+typedef struct {
+	StatusFunc func;
+	gpointer user_data;
+	guint timeout; /* in seconds, for each step */
+	gchar *hung[STATUS_FACTS_N_STEPS];
+	GPid pid;
+	gint fd; /* a character for each step that is done, and then the text */
+} StatusWatch;
 
 /*
  * the other process
  */
 
-static gboolean
-status_facts_send(StatusFacts *self, gint fd)
-{
-	g_autoptr(GByteArray) record = g_byte_array_new();
-
-	g_byte_array_append(record, (const guint8 *)self, sizeof(*self));
-	for (guint i = 0; i < G_N_ELEMENTS(status_facts_strings); i++) {
-		const gchar *str = G_STRUCT_MEMBER(gchar *, self, status_facts_strings[i]);
-		if (str != NULL)
-			g_byte_array_append(record, (const guint8 *)str, strlen(str) + 1);
-	}
-	return send(fd, record->data, record->len, MSG_NOSIGNAL) == (gssize)record->len;
-}
-
-static gboolean
-status_facts_recv(StatusFacts *self, gint fd)
-{
-	StatusFacts tmp;
-	gssize len;
-	const gchar *str;
-	g_autofree gchar *record = g_malloc(STATUS_FACTS_RECORD_MAX);
-
-	len = recv(fd, record, STATUS_FACTS_RECORD_MAX, 0);
-	if (len < (gssize)sizeof(tmp))
-		return FALSE;
-	memcpy(&tmp, record, sizeof(tmp)); /* nocheck:blocked */
-	str = record + sizeof(tmp);
-	for (guint i = 0; i < G_N_ELEMENTS(status_facts_strings); i++) {
-		gsize offset = status_facts_strings[i];
-		g_free(G_STRUCT_MEMBER(gchar *, self, offset));
-		if (G_STRUCT_MEMBER(gchar *, &tmp, offset) == NULL)
-			continue;
-		G_STRUCT_MEMBER(gchar *, &tmp, offset) = g_strdup(str);
-		str += strlen(str) + 1;
-	}
-	*self = tmp;
-	return TRUE;
-}
-
-/* a reader that hangs must not keep the output of this program open */
 static void
-status_facts_run_reader(StatusFacts *self, FuContext *ctx, guint step, gint fd)
+facts_read(StatusFacts *self, const StatusWatch *watch)
 {
+	g_autoptr(FuContext) ctx = status_context_new();
 	g_autoptr(FuUdevDevice) device = fu_tdx_host_device_new(ctx);
 
-	dup2(fd, STDIN_FILENO);
-	closefrom(STDOUT_FILENO);
-	for (; step < STATUS_FACTS_N_STEPS; step++) {
-		status_facts_read(self, ctx, device, step);
-		if (!status_facts_send(self, STDIN_FILENO))
+	for (guint step = 0; step < STATUS_FACTS_N_STEPS; step++) {
+		if (watch->hung[step] != NULL) {
+			self->hung = watch->hung[step];
+			if (step >= STATUS_FACTS_N_OWN)
+				self->host.errors[step - STATUS_FACTS_N_OWN] =
+				    g_strdup_printf("%s has not answered within %u s",
+						    self->hung,
+						    watch->timeout);
+			continue;
+		}
+		if (step < STATUS_FACTS_N_OWN)
+			status_facts_funcs[step](self, ctx);
+		else
+			fu_tdx_host_read(&self->host, device, step - STATUS_FACTS_N_OWN);
+		if (write(STDIN_FILENO, ".", 1) != 1)
 			_exit(EXIT_FAILURE);
 	}
-	_exit(EXIT_SUCCESS);
+}
+
+/* if it hangs, it must not keep the output of this program open */
+static void G_GNUC_NORETURN
+watch_run(const StatusWatch *self)
+{
+	StatusFacts facts = {.is_root = geteuid() == 0};
+	gint rc;
+	g_autofree gchar *text = NULL;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(self->fd, STDIN_FILENO);
+	closefrom(STDOUT_FILENO);
+	facts.host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
+	facts_read(&facts, self);
+	for (gint fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		(void)open("/dev/null", O_RDWR);
+	rc = self->func(&facts, self->user_data, &text);
+	_exit(dprintf(STDIN_FILENO, "%s", text) < 0 ? EXIT_FAILURE : rc);
+}
+
+/*
+ * this process
+ */
+
+static gboolean
+watch_start(StatusWatch *self, GError **error)
+{
+	gint fds[2] = {-1, -1};
+
+	if (pipe2(fds, O_CLOEXEC) != 0 || (self->pid = fork()) < 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INTERNAL,
+			    "cannot start a process that reads the facts of this host: %s",
+			    fwupd_strerror(errno));
+		return FALSE;
+	}
+	self->fd = fds[self->pid == 0 ? 1 : 0];
+	close(fds[self->pid == 0 ? 0 : 1]);
+	if (self->pid == 0)
+		watch_run(self);
+	return TRUE;
 }
 
 /* the file that it has open, if it can be seen */
 static gchar *
-status_facts_find_hung(GPid pid, guint step)
+watch_find_hung(const StatusWatch *self, guint step)
 {
 	const gchar *name;
-	g_autofree gchar *dirname = g_strdup_printf("/proc/%i/fd", pid);
+	g_autofree gchar *dirname = g_strdup_printf("/proc/%i/fd", self->pid);
 	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
 
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
@@ -255,80 +214,51 @@ status_facts_find_hung(GPid pid, guint step)
 	return g_strdup_printf("fact %u of this host", step);
 }
 
-static void
-status_facts_give_up(StatusFacts *self, GPid pid, guint step, guint timeout)
-{
-	g_free(self->hung);
-	self->hung = status_facts_find_hung(pid, step);
-	kill(pid, SIGKILL);
-	if (step < G_N_ELEMENTS(status_facts_steps))
-		return;
-	self->host.errors[step - G_N_ELEMENTS(status_facts_steps)] =
-	    g_strdup_printf("%s has not answered within %u s", self->hung, timeout);
-}
-
-/* returns the next step, which is not the one after the last if that hangs */
-static guint
-status_facts_follow(StatusFacts *self, GPid pid, gint fd, guint step, guint timeout)
-{
-	struct timeval tv = {.tv_sec = timeout};
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	for (; step < STATUS_FACTS_N_STEPS; step++) {
-		if (!status_facts_recv(self, fd)) {
-			status_facts_give_up(self, pid, step, timeout);
-			return step + 1;
-		}
-	}
-	return step;
-}
-
+/* if all has been read that has not hung before */
 static gboolean
-status_facts_read_from(StatusFacts *self,
-		       FuContext *ctx,
-		       guint *step,
-		       guint timeout,
-		       GError **error)
+watch_follow(StatusWatch *self)
 {
-	GPid pid;
-	gint fds[2] = {-1, -1};
+	for (guint step = 0; step < STATUS_FACTS_N_STEPS; step++) {
+		struct pollfd pfd = {.fd = self->fd, .events = POLLIN};
+		gchar done;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0 || (pid = fork()) < 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INTERNAL,
-			    "cannot start a process that reads the facts of this host: %s",
-			    fwupd_strerror(errno));
+		if (self->hung[step] != NULL)
+			continue;
+		if (poll(&pfd, 1, self->timeout * 1000) == 1 && read(self->fd, &done, 1) == 1)
+			continue;
+		self->hung[step] = watch_find_hung(self, step);
+		kill(self->pid, SIGKILL);
+		close(self->fd);
 		return FALSE;
 	}
-	if (pid == 0)
-		status_facts_run_reader(self, ctx, *step, fds[1]);
-	close(fds[1]);
-	*step = status_facts_follow(self, pid, fds[0], *step, timeout);
-	close(fds[0]);
 	return TRUE;
 }
 
-/**
- * status_facts_new:
- * @timeout: in seconds, for each file
- * @error: (nullable): optional return location for an error
- *
- * Looks at this machine. What cannot be read is not known, and has an error.
- *
- * Returns: (transfer full): a look, or %NULL
- **/
-StatusFacts *
-status_facts_new(guint timeout, GError **error)
+gchar *
+status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error)
 {
-	g_autoptr(FuContext) ctx = status_context_new();
-	g_autoptr(StatusFacts) self = g_new0(StatusFacts, 1);
+	StatusWatch watch = {.func = func, .user_data = user_data, .timeout = timeout};
+	gint status = 0;
+	g_autofree gchar *text = NULL;
+	g_autoptr(GIOChannel) channel = NULL;
 
-	self->is_root = geteuid() == 0;
-	self->host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
-	for (guint step = 0; step < STATUS_FACTS_N_STEPS;) {
-		if (!status_facts_read_from(self, ctx, &step, timeout, error))
+	do {
+		if (!watch_start(&watch, error))
 			return NULL;
+	} while (!watch_follow(&watch));
+	channel = g_io_channel_unix_new(watch.fd);
+	g_io_channel_set_encoding(channel, NULL, NULL);
+	if (g_io_channel_read_to_end(channel, &text, NULL, error) == G_IO_STATUS_ERROR)
+		return NULL;
+	if (waitpid(watch.pid, &status, 0) != watch.pid || !WIFEXITED(status)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INTERNAL,
+			    "the process that looks at this host ended with status 0x%x; run this "
+			    "again, and report it",
+			    (guint)status);
+		return NULL;
 	}
-	return g_steal_pointer(&self);
+	*rc = WEXITSTATUS(status);
+	return g_steal_pointer(&text);
 }

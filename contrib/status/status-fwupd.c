@@ -18,101 +18,49 @@
 typedef struct {
 	FwupdClient *client;
 	GCancellable *cancellable;
-	GSource *source;
 } StatusFwupdHelper;
 
-static void
-status_fwupd_helper_clear(StatusFwupdHelper *helper)
-{
-	g_source_destroy(helper->source);
-	g_source_unref(helper->source);
-	g_object_unref(helper->cancellable);
-	g_object_unref(helper->client);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StatusFwupdHelper, status_fwupd_helper_clear)
-
-static gboolean
-status_fwupd_timeout_cb(gpointer user_data)
+gboolean
+status_cancel_cb(gpointer user_data)
 {
 	g_cancellable_cancel(G_CANCELLABLE(user_data));
 	return G_SOURCE_REMOVE;
 }
 
-/* the functions of libfwupd that wait do so in this context */
-static void
-status_fwupd_helper_init(StatusFwupdHelper *helper, guint timeout)
-{
-	g_autoptr(GMainContext) main_ctx = g_main_context_new();
-
-	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
-	(void)fwupd_error_quark();
-	helper->client = fwupd_client_new();
-	helper->cancellable = g_cancellable_new();
-	helper->source = g_timeout_source_new_seconds(timeout);
-	g_source_set_callback(helper->source, status_fwupd_timeout_cb, helper->cancellable, NULL);
-	g_source_attach(helper->source, main_ctx);
-	fwupd_client_set_main_context(helper->client, main_ctx);
-	fwupd_client_set_user_agent_for_package(helper->client, "tdx-module-status", TOOL_VERSION);
-}
-
-/**
- * status_fwupd_free:
- * @self: a #StatusFwupd
- *
- * Frees what fwupd has told.
- **/
-void
-status_fwupd_free(StatusFwupd *self)
-{
-	g_free(self->error);
-	g_free(self->version);
-	g_clear_object(&self->device);
-	g_clear_object(&self->boot);
-	g_clear_object(&self->entry);
-	g_clear_object(&self->boot_entry);
-	g_ptr_array_unref(self->releases);
-	g_ptr_array_unref(self->boot_releases);
-	g_ptr_array_unref(self->remotes);
-	g_free(self);
-}
-
+/* that there is nothing is no error */
 static gboolean
-status_fwupd_is_empty(const GError *error)
+forgive(GError **error)
 {
-	return g_error_matches(error, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO) ||
-	       g_error_matches(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED);
+	if (!g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_NOTHING_TO_DO) &&
+	    !g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED))
+		return FALSE;
+	g_clear_error(error);
+	return TRUE;
 }
 
 /* one of each kind, as another is that of an emulation */
 static gboolean
-status_fwupd_ask_devices(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_devices(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GPtrArray) devices =
-	    fwupd_client_get_devices(helper->client, helper->cancellable, &error_local);
+	GPtrArray *devices = fwupd_client_get_devices(helper->client, helper->cancellable, error);
 
-	if (devices == NULL) {
-		if (status_fwupd_is_empty(error_local))
-			return TRUE;
-		g_propagate_error(error, g_steal_pointer(&error_local));
-		return FALSE;
-	}
+	if (devices == NULL)
+		return forgive(error);
 	for (guint i = 0; i < devices->len; i++) {
 		FwupdDevice *device = g_ptr_array_index(devices, i);
 		if (g_strcmp0(fwupd_device_get_plugin(device), STATUS_FWUPD_PLUGIN) != 0 ||
 		    fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_EMULATED))
 			continue;
-		g_set_object(fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_NEEDS_REBOOT)
-				 ? &self->boot
-				 : &self->device,
-			     device);
+		if (fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_NEEDS_REBOOT))
+			self->boot = device;
+		else
+			self->device = device;
 	}
 	return TRUE;
 }
 
 static gboolean
-status_fwupd_ask_plugins(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_plugins(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
 	g_autoptr(GPtrArray) plugins =
 	    fwupd_client_get_plugins(helper->client, helper->cancellable, error);
@@ -127,101 +75,111 @@ status_fwupd_ask_plugins(StatusFwupd *self, StatusFwupdHelper *helper, GError **
 }
 
 static gboolean
-status_fwupd_ask_releases(FwupdDevice *device,
-			  GPtrArray *releases,
-			  StatusFwupdHelper *helper,
-			  GError **error)
+ask_releases(FwupdDevice *device, GPtrArray **releases, StatusFwupdHelper *helper, GError **error)
 {
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GPtrArray) found = NULL;
+	GPtrArray *found;
 
 	if (device == NULL)
 		return TRUE;
 	found = fwupd_client_get_releases(helper->client,
 					  fwupd_device_get_id(device),
 					  helper->cancellable,
-					  &error_local);
-	if (found == NULL && !status_fwupd_is_empty(error_local)) {
-		g_propagate_error(error, g_steal_pointer(&error_local));
-		return FALSE;
-	}
-	for (guint i = 0; found != NULL && i < found->len; i++)
-		g_ptr_array_add(releases, g_object_ref(g_ptr_array_index(found, i)));
+					  error);
+	if (found == NULL)
+		return forgive(error);
+	*releases = found;
 	return TRUE;
 }
 
-static gboolean
-status_fwupd_ask_history(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+static FwupdDevice *
+find_entry(GPtrArray *history, FwupdDevice *device)
 {
-	FwupdDevice *devices[] = {self->device, self->boot};
-	FwupdDevice **entries[] = {&self->entry, &self->boot_entry};
-	g_autoptr(GError) error_local = NULL;
-	g_autoptr(GPtrArray) history =
-	    fwupd_client_get_history(helper->client, helper->cancellable, &error_local);
+	FwupdDevice *found = NULL;
 
-	if (history == NULL && !status_fwupd_is_empty(error_local)) {
-		g_propagate_error(error, g_steal_pointer(&error_local));
-		return FALSE;
-	}
-	for (guint i = 0; history != NULL && i < history->len; i++) {
+	for (guint i = 0; device != NULL && i < history->len; i++) {
 		FwupdDevice *entry = g_ptr_array_index(history, i);
-		for (guint j = 0; j < G_N_ELEMENTS(devices); j++) {
-			if (devices[j] != NULL && fwupd_device_get_release_default(entry) != NULL &&
-			    g_strcmp0(fwupd_device_get_id(devices[j]),
-				      fwupd_device_get_id(entry)) == 0)
-				g_set_object(entries[j], entry);
-		}
+		if (fwupd_device_get_release_default(entry) != NULL &&
+		    g_strcmp0(fwupd_device_get_id(device), fwupd_device_get_id(entry)) == 0)
+			found = entry;
 	}
+	return found;
+}
+
+static gboolean
+ask_history(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+{
+	GPtrArray *history = fwupd_client_get_history(helper->client, helper->cancellable, error);
+
+	if (history == NULL)
+		return forgive(error);
+	self->entry = find_entry(history, self->device);
+	self->boot_entry = find_entry(history, self->boot);
 	return TRUE;
 }
 
 static gboolean
-status_fwupd_ask_remotes(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_remotes(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
-	g_autoptr(GPtrArray) remotes =
-	    fwupd_client_get_remotes(helper->client, helper->cancellable, error);
+	GPtrArray *remotes = fwupd_client_get_remotes(helper->client, helper->cancellable, error);
 
 	for (guint i = 0; remotes != NULL && i < remotes->len; i++) {
 		FwupdRemote *remote = g_ptr_array_index(remotes, i);
 		if (fwupd_remote_has_flag(remote, FWUPD_REMOTE_FLAG_ENABLED))
-			g_ptr_array_add(self->remotes, g_object_ref(remote));
+			g_ptr_array_add(self->remotes, remote);
 	}
 	return remotes != NULL;
 }
 
 /* else it hides the releases of a device that cannot be updated at the moment */
 static gboolean
-status_fwupd_connect(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+connect_client(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
+	const FwupdFeatureFlags flags =
+	    FWUPD_FEATURE_FLAG_SHOW_PROBLEMS | FWUPD_FEATURE_FLAG_REQUESTS_NON_GENERIC;
+
 	if (!fwupd_client_connect(helper->client, helper->cancellable, error) ||
-	    !fwupd_client_set_feature_flags(helper->client,
-					    FWUPD_FEATURE_FLAG_SHOW_PROBLEMS |
-						FWUPD_FEATURE_FLAG_REQUESTS_NON_GENERIC,
-					    helper->cancellable,
-					    error))
+	    !fwupd_client_set_feature_flags(helper->client, flags, helper->cancellable, error))
 		return FALSE;
 	self->version = g_strdup(fwupd_client_get_daemon_version(helper->client));
 	return TRUE;
 }
 
 static gboolean
-status_fwupd_ask(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
+ask_all(StatusFwupd *self, StatusFwupdHelper *helper, GError **error)
 {
-	return status_fwupd_connect(self, helper, error) &&
-	       status_fwupd_ask_plugins(self, helper, error) &&
-	       status_fwupd_ask_devices(self, helper, error) &&
-	       status_fwupd_ask_releases(self->device, self->releases, helper, error) &&
-	       status_fwupd_ask_releases(self->boot, self->boot_releases, helper, error) &&
-	       status_fwupd_ask_history(self, helper, error) &&
-	       status_fwupd_ask_remotes(self, helper, error);
+	return connect_client(self, helper, error) && ask_plugins(self, helper, error) &&
+	       ask_devices(self, helper, error) &&
+	       ask_releases(self->device, &self->releases, helper, error) &&
+	       ask_releases(self->boot, &self->boot_releases, helper, error) &&
+	       ask_history(self, helper, error) && ask_remotes(self, helper, error);
 }
 
-/* libfwupd sometimes gives no error, and has its own for some of D-Bus */
-static void
-status_fwupd_set_error(StatusFwupd *self, StatusFwupdHelper *helper, GError *error, guint timeout)
+StatusFwupd *
+status_fwupd_new(guint timeout)
 {
-	self->state = STATUS_FWUPD_STATE_UNKNOWN;
-	if (g_cancellable_is_cancelled(helper->cancellable))
+	StatusFwupd *self = g_new0(StatusFwupd, 1);
+	StatusFwupdHelper helper = {fwupd_client_new(), g_cancellable_new()};
+	GMainContext *main_ctx = g_main_context_new();
+	GSource *source = g_timeout_source_new_seconds(timeout);
+	g_autoptr(GError) error = NULL;
+
+	self->releases = g_ptr_array_new();
+	self->boot_releases = g_ptr_array_new();
+	self->remotes = g_ptr_array_new();
+
+	/* the functions of libfwupd that wait do so in this context */
+	g_source_set_callback(source, status_cancel_cb, helper.cancellable, NULL);
+	g_source_attach(source, main_ctx);
+	fwupd_client_set_main_context(helper.client, main_ctx);
+	fwupd_client_set_user_agent_for_package(helper.client, "tdx-module-status", TOOL_VERSION);
+
+	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
+	(void)fwupd_error_quark();
+	if (ask_all(self, &helper, &error))
+		return self;
+
+	/* libfwupd sometimes gives no error, and has its own for some of D-Bus */
+	if (g_cancellable_is_cancelled(helper.cancellable))
 		self->error = g_strdup_printf("it has not answered within %u s", timeout);
 	else
 		self->error = g_strdup(error != NULL ? error->message : "libfwupd gives no reason");
@@ -230,28 +188,7 @@ status_fwupd_set_error(StatusFwupd *self, StatusFwupdHelper *helper, GError *err
 	if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
 	    g_error_matches(error, FWUPD_ERROR, FWUPD_ERROR_NOT_SUPPORTED))
 		self->state = STATUS_FWUPD_STATE_MISSING;
-}
-
-/**
- * status_fwupd_new:
- * @timeout: in seconds, for everything
- *
- * Asks fwupd, which D-Bus starts if it is not running.
- *
- * Returns: (transfer full): what it has told
- **/
-StatusFwupd *
-status_fwupd_new(guint timeout)
-{
-	StatusFwupd *self = g_new0(StatusFwupd, 1);
-	g_auto(StatusFwupdHelper) helper = {0};
-	g_autoptr(GError) error = NULL;
-
-	self->releases = g_ptr_array_new_with_free_func(g_object_unref);
-	self->boot_releases = g_ptr_array_new_with_free_func(g_object_unref);
-	self->remotes = g_ptr_array_new_with_free_func(g_object_unref);
-	status_fwupd_helper_init(&helper, timeout);
-	if (!status_fwupd_ask(self, &helper, &error))
-		status_fwupd_set_error(self, &helper, error, timeout);
+	else
+		self->state = STATUS_FWUPD_STATE_UNKNOWN;
 	return self;
 }

@@ -12,136 +12,119 @@
 
 #include <json-glib/json-glib.h>
 
-#include "fu-tdx-preflight.h"
 #include "status.h"
-#include "tdx-released.h"
 
 #define STATUS_JSON_VERSION 1
 
+/* null, if it is not known */
 static void
-status_json_add_string(JsonBuilder *builder, const gchar *name, const gchar *value)
+set_string(JsonObject *obj, const gchar *name, const gchar *value)
 {
-	json_builder_set_member_name(builder, name);
 	if (value != NULL)
-		json_builder_add_string_value(builder, value);
+		json_object_set_string_member(obj, name, value);
 	else
-		json_builder_add_null_value(builder);
+		json_object_set_null_member(obj, name);
 }
 
 static void
-status_json_add_int(JsonBuilder *builder, const gchar *name, gint64 value)
+set_int(JsonObject *obj, const gchar *name, gboolean is_known, gint64 value)
 {
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, value);
-}
-
-static void
-status_json_add_boolean(JsonBuilder *builder, const gchar *name, gboolean value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_boolean_value(builder, value);
-}
-
-static void
-status_json_add_null(JsonBuilder *builder, const gchar *name)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_null_value(builder);
-}
-
-static void
-status_json_add_tri(JsonBuilder *builder, const gchar *name, StatusTri value)
-{
-	if (value == STATUS_TRI_UNKNOWN)
-		status_json_add_null(builder, name);
+	if (is_known)
+		json_object_set_int_member(obj, name, value);
 	else
-		status_json_add_boolean(builder, name, value == STATUS_TRI_TRUE);
+		json_object_set_null_member(obj, name);
 }
 
 static void
-status_json_add_strings(JsonBuilder *builder, const gchar *name, GPtrArray *values)
+set_tri(JsonObject *obj, const gchar *name, StatusTri value)
 {
-	json_builder_set_member_name(builder, name);
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < values->len; i++)
-		json_builder_add_string_value(builder, g_ptr_array_index(values, i));
-	json_builder_end_array(builder);
+	if (value != STATUS_TRI_UNKNOWN)
+		json_object_set_boolean_member(obj, name, value == STATUS_TRI_TRUE);
+	else
+		json_object_set_null_member(obj, name);
 }
 
 static void
-status_json_begin(JsonBuilder *builder, const gchar *name)
+set_strings(JsonObject *obj, const gchar *name, GPtrArray *values)
 {
-	json_builder_set_member_name(builder, name);
-	json_builder_begin_object(builder);
+	JsonArray *array = json_array_new();
+
+	for (guint i = 0; values != NULL && i < values->len; i++)
+		json_array_add_string_element(array, g_ptr_array_index(values, i));
+	json_object_set_array_member(obj, name, array);
 }
 
+typedef void (*StatusJsonFunc)(JsonObject *obj, gpointer value, const StatusReport *report);
+
 static void
-status_json_add_reasons(JsonBuilder *builder, const StatusReport *report)
+set_objects(JsonObject *obj,
+	    const gchar *name,
+	    GPtrArray *values,
+	    StatusJsonFunc func,
+	    const StatusReport *report)
 {
-	json_builder_set_member_name(builder, "reasons");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < report->reasons->len; i++) {
-		StatusReason *reason = g_ptr_array_index(report->reasons, i);
-		json_builder_begin_object(builder);
-		status_json_add_string(builder, "code", reason->code);
-		status_json_add_boolean(builder, "lasting", reason->lasting);
-		status_json_add_string(builder, "message", reason->message);
-		json_builder_end_object(builder);
+	JsonArray *array = json_array_new();
+
+	for (guint i = 0; i < values->len; i++) {
+		JsonObject *element = json_object_new();
+		func(element, g_ptr_array_index(values, i), report);
+		json_array_add_object_element(array, element);
 	}
-	json_builder_end_array(builder);
+	json_object_set_array_member(obj, name, array);
 }
 
-static void
-status_json_add_module(JsonBuilder *builder, const StatusReport *report)
+static JsonObject *
+add_object(JsonObject *obj, const gchar *name)
 {
-	guint16 svn = fu_tdx_preflight_version_to_svn(report->version);
-	const TdxReleased *released =
-	    report->version != NULL ? tdx_released_find_by_version(report->version) : NULL;
-
-	status_json_begin(builder, "module");
-	status_json_add_string(builder, "version", report->version);
-	if (svn != 0)
-		status_json_add_int(builder, "svn", svn);
-	else
-		status_json_add_null(builder, "svn");
-	status_json_add_boolean(builder, "svn_exact", released != NULL);
-	status_json_add_string(builder, "mrseam", released != NULL ? released->mrseam : NULL);
-	status_json_add_string(builder, "source", report->source);
-	status_json_add_string(builder, "seamldr", report->seamldr);
-	if (report->facts->host.attr_remaining_updates != NULL &&
-	    report->facts->host.remaining_updates != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
-		status_json_add_int(builder, "updates_left", report->facts->host.remaining_updates);
-	else
-		status_json_add_null(builder, "updates_left");
-	json_builder_end_object(builder);
+	JsonObject *child = json_object_new();
+	json_object_set_object_member(obj, name, child);
+	return child;
 }
 
 static void
-status_json_add_host(JsonBuilder *builder, const StatusReport *report)
+fill_reason(JsonObject *obj, gpointer value, const StatusReport *report)
+{
+	const StatusReason *reason = value;
+
+	set_string(obj, "code", reason->code);
+	json_object_set_boolean_member(obj, "lasting", reason->lasting);
+	set_string(obj, "message", reason->message);
+}
+
+static void
+fill_module(JsonObject *obj, const StatusReport *report)
 {
 	const FuTdxHost *host = &report->facts->host;
+	const TdxReleased *released = report->released;
+	guint64 left = host->remaining_updates;
+
+	set_string(obj, "version", report->version);
+	set_int(obj, "svn", report->svn != 0, report->svn);
+	json_object_set_boolean_member(obj, "svn_exact", released != NULL);
+	set_string(obj, "mrseam", released != NULL ? released->mrseam : NULL);
+	set_string(obj, "source", report->source);
+	set_string(obj, "seamldr", report->seamldr);
+	set_int(obj, "updates_left", left != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN, left);
+}
+
+static void
+fill_host(JsonObject *obj, const FuTdxHost *host)
+{
 	const gchar *guests[] = {"unknown", "impossible", "counted"};
+	StatusTri erratum = host->erratum ? STATUS_TRI_TRUE : STATUS_TRI_FALSE;
 	g_autofree gchar *fms = host->cpu != 0 ? g_strdup_printf("%X", host->cpu) : NULL;
 
-	status_json_begin(builder, "host");
-	status_json_add_string(builder, "cpu", fms);
-	status_json_add_tri(builder,
-			    "erratum",
-			    host->cpu == 0 ? STATUS_TRI_UNKNOWN
-					   : (host->erratum ? STATUS_TRI_TRUE : STATUS_TRI_FALSE));
-	status_json_add_string(builder, "cpus_online", host->cpus_online);
-	status_json_add_string(builder, "cpus_present", host->cpus_present);
-	status_json_add_string(builder, "guests", guests[host->guests]);
-	if (host->guests == FU_TDX_GUESTS_COUNTED)
-		status_json_add_int(builder, "guests_running", host->tds);
-	else
-		status_json_add_null(builder, "guests_running");
-	json_builder_end_object(builder);
+	set_string(obj, "cpu", fms);
+	set_tri(obj, "erratum", host->cpu == 0 ? STATUS_TRI_UNKNOWN : erratum);
+	set_string(obj, "cpus_online", host->cpus_online);
+	set_string(obj, "cpus_present", host->cpus_present);
+	set_string(obj, "guests", guests[host->guests]);
+	set_int(obj, "guests_running", host->guests == FU_TDX_GUESTS_COUNTED, host->tds);
 }
 
 /* what its publisher says of this release, and not what a release of that version should be */
 static gchar *
-status_json_get_mrseam(FwupdRelease *release)
+get_mrseam(FwupdRelease *release)
 {
 	const gchar *description = fwupd_release_get_description(release);
 	g_autoptr(GRegex) regex = g_regex_new("MRSEAM: ([0-9a-f]{96})\\b", 0, 0, NULL);
@@ -153,228 +136,155 @@ status_json_get_mrseam(FwupdRelease *release)
 }
 
 static void
-status_json_add_release(JsonBuilder *builder, FwupdRelease *release)
+fill_release(JsonObject *obj, gpointer value, const StatusReport *report)
 {
-	const gchar *version = fwupd_release_get_version(release);
-	g_autofree gchar *mrseam = status_json_get_mrseam(release);
+	FwupdReleaseUrgency urgency = fwupd_release_get_urgency(value);
+	g_autofree gchar *mrseam = get_mrseam(value);
 
-	json_builder_begin_object(builder);
-	status_json_add_string(builder, "version", version);
-	status_json_add_string(builder,
-			       "urgency",
-			       fwupd_release_urgency_to_string(fwupd_release_get_urgency(release)));
-	status_json_add_string(builder, "mrseam", mrseam);
-	status_json_add_string(builder, "remote", fwupd_release_get_remote_id(release));
-	json_builder_end_object(builder);
+	set_string(obj, "version", fwupd_release_get_version(value));
+	set_string(obj, "urgency", fwupd_release_urgency_to_string(urgency));
+	set_string(obj, "mrseam", mrseam);
+	set_string(obj, "remote", fwupd_release_get_remote_id(value));
 }
 
 static void
-status_json_add_releases(JsonBuilder *builder, const gchar *name, GPtrArray *releases)
+fill_remote(JsonObject *obj, gpointer value, const StatusReport *report)
 {
-	json_builder_set_member_name(builder, name);
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < releases->len; i++)
-		status_json_add_release(builder, g_ptr_array_index(releases, i));
-	json_builder_end_array(builder);
+	gboolean is_downloaded = fwupd_remote_get_kind(value) == FWUPD_REMOTE_KIND_DOWNLOAD;
+	guint64 age = fwupd_remote_get_age(value);
+
+	set_string(obj, "id", fwupd_remote_get_id(value));
+	set_int(obj, "age", is_downloaded && age != G_MAXUINT64, age);
+	set_tri(obj, "tdx", status_report_has_tdx(report, value));
 }
 
 static void
-status_json_add_remotes(JsonBuilder *builder, const StatusReport *report)
+fill_fwupd(JsonObject *obj, const StatusReport *report)
 {
-	json_builder_set_member_name(builder, "remotes");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < report->fwupd->remotes->len; i++) {
-		FwupdRemote *remote = g_ptr_array_index(report->fwupd->remotes, i);
-		guint64 age = fwupd_remote_get_age(remote);
-		json_builder_begin_object(builder);
-		status_json_add_string(builder, "id", fwupd_remote_get_id(remote));
-		if (fwupd_remote_get_kind(remote) == FWUPD_REMOTE_KIND_DOWNLOAD &&
-		    age != G_MAXUINT64)
-			status_json_add_int(builder, "age", age);
-		else
-			status_json_add_null(builder, "age");
-		status_json_add_tri(builder, "tdx", status_report_has_tdx(report, remote));
-		json_builder_end_object(builder);
-	}
-	json_builder_end_array(builder);
-}
-
-static void
-status_json_add_fwupd(JsonBuilder *builder, const StatusReport *report)
-{
+	const StatusFwupd *fwupd = report->fwupd;
 	const gchar *states[] = {"running", "missing", "unknown"};
 
-	status_json_begin(builder, "fwupd");
-	status_json_add_string(builder, "state", states[report->fwupd->state]);
-	status_json_add_string(builder, "version", report->fwupd->version);
-	status_json_add_boolean(builder, "plugin", report->fwupd->has_plugin);
-	status_json_add_string(
-	    builder,
-	    "device_id",
-	    report->fwupd->device != NULL ? fwupd_device_get_id(report->fwupd->device) : NULL);
-	status_json_add_remotes(builder, report);
-	json_builder_end_object(builder);
+	set_string(obj, "state", states[fwupd->state]);
+	set_string(obj, "version", fwupd->version);
+	json_object_set_boolean_member(obj, "plugin", fwupd->has_plugin);
+	set_string(obj,
+		   "device_id",
+		   fwupd->device != NULL ? fwupd_device_get_id(fwupd->device) : NULL);
+	set_objects(obj, "remotes", fwupd->remotes, fill_remote, report);
 }
 
 static void
-status_json_add_refused(JsonBuilder *builder, const StatusReport *report)
+add_refused(JsonObject *obj, const StatusReport *report)
 {
 	if (!report->is_refused) {
-		status_json_add_null(builder, "refused");
+		json_object_set_null_member(obj, "refused");
 		return;
 	}
-	status_json_begin(builder, "refused");
-	status_json_add_string(builder, "version", report->metadata->newest);
-	status_json_add_string(builder, "reason", report->metadata->reason);
-	json_builder_end_object(builder);
+	obj = add_object(obj, "refused");
+	set_string(obj, "version", report->metadata->newest);
+	set_string(obj, "reason", report->metadata->reason);
 }
 
 static void
-status_json_add_update(JsonBuilder *builder, const gchar *name, FwupdDevice *entry)
+add_update(JsonObject *obj, FwupdDevice *entry)
 {
 	const gchar *result;
 	g_autoptr(GDateTime) modified = NULL;
 	g_autofree gchar *date = NULL;
 
 	if (entry == NULL) {
-		status_json_add_null(builder, name);
+		json_object_set_null_member(obj, "last_update");
 		return;
 	}
+	obj = add_object(obj, "last_update");
 	modified = g_date_time_new_from_unix_utc(fwupd_device_get_modified(entry));
 	date = g_date_time_format_iso8601(modified);
-	status_json_begin(builder, name);
-	status_json_add_string(builder,
-			       "version",
-			       fwupd_release_get_version(fwupd_device_get_release_default(entry)));
 	result = fwupd_update_state_to_string(fwupd_device_get_update_state(entry));
-	status_json_add_string(builder, "result", result != NULL ? result : "unknown");
-	status_json_add_string(builder, "error", fwupd_device_get_update_error(entry));
-	status_json_add_string(builder, "date", date);
-	json_builder_end_object(builder);
+	set_string(obj,
+		   "version",
+		   fwupd_release_get_version(fwupd_device_get_release_default(entry)));
+	set_string(obj, "result", result != NULL ? result : "unknown");
+	set_string(obj, "error", fwupd_device_get_update_error(entry));
+	set_string(obj, "date", date);
 }
 
 static void
-status_json_add_boot(JsonBuilder *builder, const StatusReport *report)
+fill_boot(JsonObject *obj, const StatusReport *report)
 {
-	FwupdDevice *boot = report->fwupd->boot;
+	const StatusFwupd *fwupd = report->fwupd;
+	FwupdDevice *boot = fwupd->boot;
 
-	status_json_begin(builder, "boot");
-	status_json_add_string(builder, "state", report->boot_state);
-	status_json_add_string(builder,
-			       "version",
-			       boot != NULL ? fwupd_device_get_version(boot) : NULL);
-	status_json_add_string(builder,
-			       "message",
-			       boot != NULL ? fwupd_device_get_summary(boot) : NULL);
-	status_json_add_string(builder,
-			       "device_id",
-			       boot != NULL ? fwupd_device_get_id(boot) : NULL);
-	status_json_add_releases(builder, "releases", report->fwupd->boot_releases);
-	status_json_add_update(builder, "last_update", report->fwupd->boot_entry);
-	json_builder_end_object(builder);
+	set_string(obj, "state", report->boot_state);
+	set_string(obj, "version", boot != NULL ? fwupd_device_get_version(boot) : NULL);
+	set_string(obj, "message", boot != NULL ? fwupd_device_get_summary(boot) : NULL);
+	set_string(obj, "device_id", boot != NULL ? fwupd_device_get_id(boot) : NULL);
+	set_objects(obj, "releases", fwupd->boot_releases, fill_release, report);
+	add_update(obj, fwupd->boot_entry);
 }
 
 static void
-status_json_add_reapply(JsonBuilder *builder, const StatusReport *report)
+fill_reapply(JsonObject *obj, const StatusReapply *reapply)
 {
-	status_json_begin(builder, "reapply");
-	status_json_add_boolean(builder, "enabled", report->reapply->enabled);
-	status_json_add_string(builder,
-			       "state",
-			       report->reapply->state != NULL ? report->reapply->state : "unknown");
-	status_json_add_string(builder, "reason", report->reapply->reason);
-	status_json_add_string(builder, "stored", report->reapply->stored);
-	status_json_add_string(builder, "missing", report->reapply->missing);
-	json_builder_end_object(builder);
+	json_object_set_boolean_member(obj, "enabled", reapply->enabled);
+	set_string(obj, "state", reapply->state != NULL ? reapply->state : "unknown");
+	set_string(obj, "reason", reapply->reason);
+	set_string(obj, "stored", reapply->stored);
+	set_string(obj, "missing", reapply->missing);
 }
 
 static void
-status_json_add_tcb(JsonBuilder *builder, const StatusTcb *tcb)
+fill_tcb(JsonObject *obj, gpointer value, const StatusReport *report)
 {
-	g_autoptr(GPtrArray) none = g_ptr_array_new();
+	const StatusTcb *tcb = value;
 
-	json_builder_begin_object(builder);
-	status_json_add_string(builder, "file", tcb->filename);
-	status_json_add_string(builder, "status", tcb->status);
-	status_json_add_string(builder, "error", tcb->error);
-	if (tcb->info != NULL)
-		status_json_add_int(builder, "set", tcb->info->set);
-	else
-		status_json_add_null(builder, "set");
-	status_json_add_string(builder, "date", tcb->info != NULL ? tcb->info->date : NULL);
-	status_json_add_string(builder, "since", tcb->level != NULL ? tcb->level->date : NULL);
-	status_json_add_strings(builder,
-				"advisories",
-				tcb->level != NULL ? tcb->level->advisories : none);
-	if (tcb->svn != 0)
-		status_json_add_int(builder, "up_to_date_svn", tcb->svn);
-	else
-		status_json_add_null(builder, "up_to_date_svn");
-	status_json_add_string(builder, "up_to_date_version", tcb->version);
-	json_builder_end_object(builder);
+	set_string(obj, "file", tcb->filename);
+	set_string(obj, "status", tcb->status);
+	set_string(obj, "error", tcb->error);
+	set_int(obj, "set", tcb->info != NULL, tcb->info != NULL ? tcb->info->set : 0);
+	set_string(obj, "date", tcb->info != NULL ? tcb->info->date : NULL);
+	set_string(obj, "since", tcb->level != NULL ? tcb->level->date : NULL);
+	set_strings(obj, "advisories", tcb->level != NULL ? tcb->level->advisories : NULL);
+	set_int(obj, "up_to_date_svn", tcb->svn != 0, tcb->svn);
+	set_string(obj, "up_to_date_version", tcb->version);
 }
 
 static void
-status_json_add_tcbs(JsonBuilder *builder, const StatusReport *report)
+fill_rung(JsonObject *obj, gpointer value, const StatusReport *report)
 {
-	json_builder_set_member_name(builder, "tcb");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < report->tcbs->len; i++)
-		status_json_add_tcb(builder, g_ptr_array_index(report->tcbs, i));
-	json_builder_end_array(builder);
+	const StatusRung *rung = value;
+
+	set_string(obj, "rung", rung->name);
+	set_string(obj, "result", status_results[rung->result].name);
+	set_string(obj, "found", rung->found);
+	set_string(obj, "advice", rung->advice);
 }
 
-static void
-status_json_add_ladder(JsonBuilder *builder, const StatusReport *report)
-{
-	json_builder_set_member_name(builder, "ladder");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < report->rungs->len; i++) {
-		StatusRung *rung = g_ptr_array_index(report->rungs, i);
-		json_builder_begin_object(builder);
-		status_json_add_string(builder, "rung", rung->name);
-		status_json_add_string(builder, "result", status_result_to_string(rung->result));
-		status_json_add_string(builder, "found", rung->found);
-		status_json_add_string(builder, "advice", rung->advice);
-		json_builder_end_object(builder);
-	}
-	json_builder_end_array(builder);
-}
-
-/**
- * status_json_build:
- * @report: a #StatusReport
- *
- * Returns: (transfer full): JSON, with a newline
- **/
 gchar *
 status_json_build(const StatusReport *report)
 {
 	g_autofree gchar *text = NULL;
-	g_autoptr(JsonBuilder) builder = json_builder_new();
-	g_autoptr(JsonNode) root = NULL;
+	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+	JsonObject *obj = json_object_new();
 
-	json_builder_begin_object(builder);
-	status_json_add_int(builder, "schema", STATUS_JSON_VERSION);
-	status_json_add_string(builder, "state", status_state_to_string(report->state));
-	status_json_add_string(builder, "verdict", report->verdict);
-	status_json_add_boolean(builder, "root", report->facts->is_root);
-	status_json_add_tri(builder, "updatable", report->updatable);
-	status_json_add_reasons(builder, report);
-	status_json_add_strings(builder, "unknown", report->unknown);
-	status_json_add_strings(builder, "resets", report->resets);
-	status_json_add_module(builder, report);
-	status_json_add_host(builder, report);
-	status_json_add_fwupd(builder, report);
-	status_json_add_releases(builder, "releases", report->fwupd->releases);
-	status_json_add_refused(builder, report);
-	status_json_add_update(builder, "last_update", report->fwupd->entry);
-	status_json_add_boot(builder, report);
-	status_json_add_reapply(builder, report);
-	status_json_add_tcbs(builder, report);
-	status_json_add_ladder(builder, report);
-	json_builder_end_object(builder);
-	root = json_builder_get_root(builder);
+	json_node_take_object(root, obj);
+	json_object_set_int_member(obj, "schema", STATUS_JSON_VERSION);
+	set_string(obj, "state", status_states[report->state].name);
+	set_string(obj, "verdict", report->verdict);
+	json_object_set_boolean_member(obj, "root", report->facts->is_root);
+	set_tri(obj, "updatable", report->updatable);
+	set_objects(obj, "reasons", report->reasons, fill_reason, report);
+	set_strings(obj, "unknown", report->unknown);
+	set_strings(obj, "resets", report->resets);
+	fill_module(add_object(obj, "module"), report);
+	fill_host(add_object(obj, "host"), &report->facts->host);
+	fill_fwupd(add_object(obj, "fwupd"), report);
+	set_objects(obj, "releases", report->fwupd->releases, fill_release, report);
+	add_refused(obj, report);
+	add_update(obj, report->fwupd->entry);
+	fill_boot(add_object(obj, "boot"), report);
+	fill_reapply(add_object(obj, "reapply"), report->reapply);
+	set_objects(obj, "tcb", report->tcbs, fill_tcb, report);
+	set_objects(obj, "ladder", report->rungs, fill_rung, report);
 	text = json_to_string(root, TRUE);
 	return g_strconcat(text, "\n", NULL);
 }

@@ -12,7 +12,6 @@
 
 #include "fu-tdx-preflight.h"
 #include "status.h"
-#include "tdx-released.h"
 
 /* fwupd refreshes metadata once a day */
 #define STATUS_METADATA_DAYS_MAX 7
@@ -24,10 +23,7 @@
 #define SKIP	STATUS_RESULT_SKIP
 #define UNKNOWN STATUS_RESULT_UNKNOWN
 
-static const struct {
-	const gchar *name;
-	const gchar *color; /* as in ECMA-48 */
-} status_results[] = {
+const StatusResultInfo status_results[] = {
     [PASS] = {"PASS", "32"},
     [WARN] = {"WARN", "33"},
     [FAIL] = {"FAIL", "31"},
@@ -35,157 +31,115 @@ static const struct {
     [UNKNOWN] = {"UNKNOWN", "35"},
 };
 
-/**
- * status_result_to_string:
- * @result: a #StatusResult
- *
- * Returns: e.g. `PASS`
- **/
-const gchar *
-status_result_to_string(StatusResult result)
-{
-	return status_results[result].name;
-}
-
-static void
-status_rung_free(StatusRung *rung)
-{
-	g_free(rung->found);
-	g_free(rung);
-}
-
-static void G_GNUC_PRINTF(4, 5) status_rung_say(StatusRung *rung,
-						StatusResult result,
-						const gchar *advice,
-						const gchar *format,
-						...)
+static StatusResult G_GNUC_PRINTF(3, 4)
+    say(StatusRung *rung, StatusResult result, const gchar *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	rung->result = result;
-	rung->advice = advice;
 	rung->found = g_strdup_vprintf(format, args);
 	va_end(args);
+	return result;
 }
 
 static gboolean
-status_has_word(const gchar *text, const gchar *word)
+has_word(const gchar *text, const gchar *word)
 {
 	g_auto(GStrv) words = g_strsplit_set(text != NULL ? text : "", " \n", -1);
 	return g_strv_contains((const gchar *const *)words, word);
 }
 
-static void
-status_rung_check_cpu(StatusRung *rung, const StatusReport *report)
+/*
+ * Each rung says what was found and returns its result. Advice is set before the condition that it
+ * is for.
+ */
+
+static StatusResult
+check_cpu(StatusRung *rung, const StatusReport *report)
 {
 	const StatusFacts *facts = report->facts;
-	gboolean does = facts->has_device || g_strcmp0(facts->kvm, "Y") == 0 ||
-			status_has_word(facts->cpu_flags, "tdx_host_platform");
 
-	if (does)
-		status_rung_say(rung, PASS, NULL, "TDX is there and switched on");
-	else if (facts->vendor == NULL)
-		status_rung_say(rung,
-				UNKNOWN,
-				"run this where /proc is not hidden",
-				"no CPU in /proc/cpuinfo");
-	else if (g_strcmp0(facts->vendor, "GenuineIntel") != 0)
-		status_rung_say(rung,
-				FAIL,
-				"run this on a host with Intel Xeon of the 4th generation or later",
-				"the CPU is %s, and TDX is a feature of Intel's",
-				facts->vendor);
-	else if (status_has_word(facts->cpu_flags, "hypervisor"))
-		status_rung_say(
-		    rung,
-		    FAIL,
-		    "run this on the host of this virtual machine",
-		    "this is a virtual machine, and the TDX module belongs to its host");
-	else
-		status_rung_say(
-		    rung,
-		    UNKNOWN,
-		    "see if this CPU can do TDX, and switch it on in the BIOS",
-		    "nothing says if this CPU can do TDX, and if it is switched on in the BIOS");
+	if (facts->has_device || g_strcmp0(facts->kvm, "Y") == 0 ||
+	    has_word(facts->cpu_flags, "tdx_host_platform"))
+		return say(rung, PASS, "TDX is there and switched on");
+	rung->advice = "run this where /proc is not hidden";
+	if (facts->vendor == NULL)
+		return say(rung, UNKNOWN, "no CPU in /proc/cpuinfo");
+	rung->advice = "run this on a host with Intel Xeon of the 4th generation or later";
+	if (g_strcmp0(facts->vendor, "GenuineIntel") != 0)
+		return say(rung,
+			   FAIL,
+			   "the CPU is %s, and TDX is a feature of Intel's",
+			   facts->vendor);
+	rung->advice = "run this on the host of this virtual machine";
+	if (has_word(facts->cpu_flags, "hypervisor"))
+		return say(rung,
+			   FAIL,
+			   "this is a virtual machine, and the TDX module belongs to its host");
+	rung->advice = "see if this CPU can do TDX, and switch it on in the BIOS";
+	return say(rung,
+		   UNKNOWN,
+		   "nothing says if this CPU can do TDX, and if it is switched on in the BIOS");
 }
 
 /* what it lacks, if that can be told */
-static void
-status_rung_check_kernel(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_kernel(StatusRung *rung, const StatusReport *report)
 {
 	const StatusFacts *facts = report->facts;
+	const gchar *kernel = facts->kernel != NULL ? facts->kernel : "";
 
 	if (facts->has_device)
-		status_rung_say(rung, PASS, NULL, "Linux %s has tdx_host", facts->kernel);
-	else if (g_strcmp0(facts->kvm, "Y") == 0)
-		status_rung_say(
+		return say(rung, PASS, "Linux %s has tdx_host", kernel);
+	rung->advice =
+	    "modprobe tdx_host, or boot Linux 7.2 or later; or update what the next boot loads";
+	if (g_strcmp0(facts->kvm, "Y") == 0)
+		return say(
 		    rung,
 		    FAIL,
-		    "modprobe tdx_host, or boot Linux 7.2 or later; or update what the next boot "
-		    "loads",
 		    "KVM does TDX, but Linux %s has no tdx_host, and neither shows nor replaces "
 		    "the TDX module",
-		    facts->kernel);
-	else if (g_strcmp0(facts->config, "n") == 0)
-		status_rung_say(rung,
-				FAIL,
-				"boot Linux 7.2 or later with CONFIG_INTEL_TDX_HOST",
-				"Linux %s is built without CONFIG_INTEL_TDX_HOST",
-				facts->kernel);
-	else if (g_strcmp0(facts->hibernation, "y") == 0 && facts->cmdline != NULL &&
-		 !status_has_word(facts->cmdline, "nohibernate"))
-		status_rung_say(rung,
-				FAIL,
-				"boot with nohibernate and kvm_intel.tdx=1",
-				"Linux %s could hibernate, and does no TDX then",
-				facts->kernel);
-	else
-		status_rung_say(
-		    rung,
-		    FAIL,
-		    "modprobe tdx_host; boot Linux 7.2 or later with CONFIG_INTEL_TDX_HOST, "
-		    "nohibernate and kvm_intel.tdx=1; see journalctl -k -g tdx",
-		    "Linux %s has no tdx_host",
-		    facts->kernel != NULL ? facts->kernel : "");
+		    kernel);
+	rung->advice = "boot Linux 7.2 or later with CONFIG_INTEL_TDX_HOST";
+	if (g_strcmp0(facts->config, "n") == 0)
+		return say(rung, FAIL, "Linux %s is built without CONFIG_INTEL_TDX_HOST", kernel);
+	rung->advice = "boot with nohibernate and kvm_intel.tdx=1";
+	if (g_strcmp0(facts->hibernation, "y") == 0 && facts->cmdline != NULL &&
+	    !has_word(facts->cmdline, "nohibernate"))
+		return say(rung, FAIL, "Linux %s could hibernate, and does no TDX then", kernel);
+	rung->advice = "modprobe tdx_host; boot Linux 7.2 or later with CONFIG_INTEL_TDX_HOST, "
+		       "nohibernate and kvm_intel.tdx=1; see journalctl -k -g tdx";
+	return say(rung, FAIL, "Linux %s has no tdx_host", kernel);
 }
 
 /* what the preflight says has also what to do */
 static gboolean
-status_rung_refuse(StatusRung *rung, const StatusReport *report, FuTdxPreflightRule rule)
+refuse(StatusRung *rung, const StatusReport *report, FuTdxPreflightRule rule)
 {
-	const StatusReason *reason =
-	    status_report_find_reason(report, fu_tdx_preflight_rule_to_string(rule));
+	const gchar *code = fu_tdx_preflight_rule_to_string(rule);
+	const StatusReason *reason = status_report_find_reason(report, code);
 
 	if (reason == NULL)
 		return FALSE;
-	status_rung_say(rung,
-			report->facts->hung != NULL ? UNKNOWN : FAIL,
-			NULL,
-			"%s",
-			reason->message);
+	rung->result =
+	    say(rung, report->facts->hung != NULL ? UNKNOWN : FAIL, "%s", reason->message);
 	return TRUE;
 }
 
-static void
-status_rung_check_erratum(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_erratum(StatusRung *rung, const StatusReport *report)
 {
 	const FuTdxHost *host = &report->facts->host;
 
-	if (status_rung_refuse(rung, report, FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM))
-		return;
+	if (refuse(rung, report, FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM))
+		return rung->result;
 	if (host->errors[FU_TDX_HOST_FACT_CPU] != NULL)
-		status_rung_say(rung, UNKNOWN, NULL, "%s", host->errors[FU_TDX_HOST_FACT_CPU]);
-	else
-		status_rung_say(rung,
-				PASS,
-				NULL,
-				"CPU 0x%X does not have SEAMRET_INVD_VMCS",
-				host->cpu);
+		return say(rung, UNKNOWN, "%s", host->errors[FU_TDX_HOST_FACT_CPU]);
+	return say(rung, PASS, "CPU 0x%X does not have SEAMRET_INVD_VMCS", host->cpu);
 }
 
 static const gchar *
-status_describe_source(const StatusReport *report)
+describe_source(const StatusReport *report)
 {
 	if (g_strcmp0(report->source, "runtime") == 0)
 		return "replaced at run time";
@@ -196,116 +150,99 @@ status_describe_source(const StatusReport *report)
 	return "it is not known from where";
 }
 
-static void
-status_rung_check_module(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_module(StatusRung *rung, const StatusReport *report)
 {
-	guint svn = fu_tdx_preflight_version_to_svn(report->version);
-	const TdxReleased *released =
-	    report->version != NULL ? tdx_released_find_by_version(report->version) : NULL;
+	const gchar *source = describe_source(report);
+	g_autofree gchar *svn = g_strdup_printf("%u.%u", report->svn >> 8, report->svn & 0xFF);
 
-	if (status_rung_refuse(rung, report, FU_TDX_PREFLIGHT_RULE_MODULE_LOST) ||
-	    status_rung_refuse(rung, report, FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN))
-		return;
-	if (released != NULL)
-		status_rung_say(rung,
-				PASS,
-				NULL,
-				"%s, %s, SVN %u.%u, MRSEAM %s",
-				report->version,
-				status_describe_source(report),
-				svn >> 8,
-				svn & 0xFF,
-				released->mrseam);
-	else
-		status_rung_say(rung,
-				WARN,
-				"ask who published it for SVN and MRSEAM",
-				"%s, %s, SVN at least %u.%u, and MRSEAM not known",
-				report->version,
-				status_describe_source(report),
-				svn >> 8,
-				svn & 0xFF);
+	if (refuse(rung, report, FU_TDX_PREFLIGHT_RULE_MODULE_LOST) ||
+	    refuse(rung, report, FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN))
+		return rung->result;
+	if (report->released != NULL)
+		return say(rung,
+			   PASS,
+			   "%s, %s, SVN %s, MRSEAM %s",
+			   report->version,
+			   source,
+			   svn,
+			   report->released->mrseam);
+	rung->advice = "ask who published it for SVN and MRSEAM";
+	return say(rung,
+		   WARN,
+		   "%s, %s, SVN at least %s, and MRSEAM not known",
+		   report->version,
+		   source,
+		   svn);
 }
 
-static void
-status_rung_check_seamldr(StatusRung *rung, const StatusReport *report)
-{
-	if (status_rung_refuse(rung, report, FU_TDX_PREFLIGHT_RULE_SEAMLDR_MISSING))
-		return;
-	if (report->seamldr != NULL)
-		status_rung_say(rung, PASS, NULL, "%s", report->seamldr);
-	else if (report->facts->host.attr_seamldr_version == NULL)
-		status_rung_say(rung, SKIP, NULL, "the kernel does not show it, see Erratum");
-	else
-		status_rung_say(rung,
-				UNKNOWN,
-				"run this as root",
-				"%s",
-				report->facts->host.errors[FU_TDX_HOST_FACT_SEAMLDR]);
-}
-
-static void
-status_rung_check_updates_left(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_seamldr(StatusRung *rung, const StatusReport *report)
 {
 	const FuTdxHost *host = &report->facts->host;
 
-	if (status_rung_refuse(rung, report, FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES))
-		return;
-	if (host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES] != NULL)
-		status_rung_say(rung,
-				UNKNOWN,
-				"run this as root",
-				"%s",
-				host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES]);
-	else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
-		status_rung_say(rung, SKIP, NULL, "the kernel does not show it, see P-SEAMLDR");
-	else if (host->remaining_updates == 1)
-		status_rung_say(rung, WARN, "plan a full reset", "1 until the next full reset");
-	else
-		status_rung_say(rung,
-				PASS,
-				NULL,
-				"%" G_GUINT64_FORMAT " until the next full reset",
-				host->remaining_updates);
+	if (refuse(rung, report, FU_TDX_PREFLIGHT_RULE_SEAMLDR_MISSING))
+		return rung->result;
+	if (report->seamldr != NULL)
+		return say(rung, PASS, "%s", report->seamldr);
+	if (host->attr_seamldr_version == NULL)
+		return say(rung, SKIP, "the kernel does not show it, see Erratum");
+	rung->advice = "run this as root";
+	return say(rung, UNKNOWN, "%s", host->errors[FU_TDX_HOST_FACT_SEAMLDR]);
 }
 
-static void
-status_rung_check_fwupd(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_updates_left(StatusRung *rung, const StatusReport *report)
+{
+	const FuTdxHost *host = &report->facts->host;
+	guint64 left = host->remaining_updates;
+
+	if (refuse(rung, report, FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES))
+		return rung->result;
+	if (host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES] != NULL) {
+		rung->advice = "run this as root";
+		return say(rung, UNKNOWN, "%s", host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES]);
+	}
+	if (left == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
+		return say(rung, SKIP, "the kernel does not show it, see P-SEAMLDR");
+	rung->advice = left == 1 ? "plan a full reset" : NULL;
+	return say(rung,
+		   left == 1 ? WARN : PASS,
+		   "%" G_GUINT64_FORMAT " until the next full reset",
+		   left);
+}
+
+static StatusResult
+check_fwupd(StatusRung *rung, const StatusReport *report)
 {
 	const StatusFwupd *fwupd = report->fwupd;
 
+	rung->advice = "apt install fwupd fwupd-plugin-tdx-module; systemctl unmask fwupd";
 	if (fwupd->state == STATUS_FWUPD_STATE_MISSING)
-		status_rung_say(rung,
-				FAIL,
-				"apt install fwupd fwupd-plugin-tdx-module; systemctl unmask fwupd",
-				"it is not installed, or masked");
-	else if (fwupd->state == STATUS_FWUPD_STATE_UNKNOWN)
-		status_rung_say(rung,
-				UNKNOWN,
-				"see systemctl status dbus fwupd",
-				"%s",
-				fwupd->error);
-	else if (!fwupd->has_plugin)
-		status_rung_say(
-		    rung,
-		    FAIL,
-		    "install fwupd-plugin-tdx-module for just this fwupd, then systemctl restart "
-		    "fwupd",
-		    "fwupd %s has no plugin tdx_module, or it was built for another fwupd",
-		    fwupd->version);
-	else if (fwupd->device == NULL && report->facts->has_device)
-		status_rung_say(rung,
-				FAIL,
-				"systemctl restart fwupd; see journalctl -u fwupd -b",
-				"fwupd %s has the plugin, and does not show the TDX module",
-				fwupd->version);
-	else
-		status_rung_say(rung, PASS, NULL, "fwupd %s has the plugin", fwupd->version);
+		return say(rung, FAIL, "it is not installed, or masked");
+	rung->advice = "see systemctl status dbus fwupd";
+	if (fwupd->state == STATUS_FWUPD_STATE_UNKNOWN)
+		return say(rung, UNKNOWN, "%s", fwupd->error);
+	rung->advice =
+	    "install fwupd-plugin-tdx-module for just this fwupd, then systemctl restart fwupd";
+	if (!fwupd->has_plugin)
+		return say(rung,
+			   FAIL,
+			   "fwupd %s has no plugin tdx_module, or it was built for another fwupd",
+			   fwupd->version);
+	rung->advice = "systemctl restart fwupd; see journalctl -u fwupd -b";
+	if (fwupd->device == NULL && report->facts->has_device)
+		return say(rung,
+			   FAIL,
+			   "fwupd %s has the plugin, and does not show the TDX module",
+			   fwupd->version);
+	rung->advice = NULL;
+	return say(rung, PASS, "fwupd %s has the plugin", fwupd->version);
 }
 
 /* those with TDX modules; returns the age of the oldest in days */
 static guint64
-status_append_remotes(GString *str, const StatusReport *report)
+append_remotes(GString *str, const StatusReport *report)
 {
 	guint64 days_max = 0;
 
@@ -324,66 +261,53 @@ status_append_remotes(GString *str, const StatusReport *report)
 	return days_max;
 }
 
-static void
-status_rung_check_metadata(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_metadata(StatusRung *rung, const StatusReport *report)
 {
 	g_autoptr(GString) str = g_string_new(NULL);
-	guint64 days = status_append_remotes(str, report);
+	guint64 days = append_remotes(str, report);
+	guint n_remotes = report->fwupd->remotes->len;
 
+	rung->advice = "run this as root";
 	if (report->metadata->error != NULL)
-		status_rung_say(rung, UNKNOWN, "run this as root", "%s", report->metadata->error);
-	else if (str->len == 0)
-		status_rung_say(
-		    rung,
-		    FAIL,
-		    "fwupdmgr refresh; fwupdmgr enable-remote lvfs, or that of a mirror",
-		    "none of the remotes that are enabled (%u) has TDX modules",
-		    report->fwupd->remotes->len);
-	else if (days > STATUS_METADATA_DAYS_MAX)
-		status_rung_say(rung, WARN, "fwupdmgr refresh", "TDX modules are in%s", str->str);
-	else
-		status_rung_say(rung, PASS, NULL, "TDX modules are in%s", str->str);
+		return say(rung, UNKNOWN, "%s", report->metadata->error);
+	rung->advice = "fwupdmgr refresh; fwupdmgr enable-remote lvfs, or that of a mirror";
+	if (str->len == 0)
+		return say(rung,
+			   FAIL,
+			   "none of the remotes that are enabled (%u) has TDX modules",
+			   n_remotes);
+	rung->advice = days > STATUS_METADATA_DAYS_MAX ? "fwupdmgr refresh" : NULL;
+	return say(rung, rung->advice != NULL ? WARN : PASS, "TDX modules are in%s", str->str);
 }
 
-static void
-status_rung_check_release(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_release(StatusRung *rung, const StatusReport *report)
 {
 	const gchar *newest = report->metadata->newest;
-	const gchar *offered = report->newest != NULL ? fwupd_release_get_version(report->newest)
-						      : NULL;
+	const gchar *offered = report->offered;
 
+	rung->advice = "mend that, e.g. with a newer BIOS";
 	if (report->is_refused)
-		status_rung_say(rung,
-				WARN,
-				"mend that, e.g. with a newer BIOS",
-				"this host cannot take %s: %s%s%s",
-				newest,
-				report->metadata->reason,
-				offered != NULL ? "; the newest that it can take is " : "",
-				offered != NULL ? offered : "");
-	else if (offered != NULL)
-		status_rung_say(
-		    rung,
-		    WARN,
-		    report->reasons->len > 0 ? "see Update now" : "fwupdmgr update",
-		    "%s is newer, urgency %s",
-		    offered,
-		    fwupd_release_urgency_to_string(fwupd_release_get_urgency(report->newest)));
-	else if (newest != NULL)
-		status_rung_say(rung,
-				PASS,
-				NULL,
-				"the newest for this CPU and series is %s",
-				newest);
-	else
-		status_rung_say(rung,
-				FAIL,
-				"ask who publishes them; another series comes with a BIOS",
-				"there is none for this CPU and series");
+		return say(rung,
+			   WARN,
+			   "this host cannot take %s: %s%s%s",
+			   newest,
+			   report->metadata->reason,
+			   offered != NULL ? "; the newest that it can take is " : "",
+			   offered != NULL ? offered : "");
+	rung->advice = report->reasons->len > 0 ? "see Update now" : "fwupdmgr update";
+	if (offered != NULL)
+		return say(rung, WARN, "%s is newer, urgency %s", offered, report->urgency);
+	rung->advice = "ask who publishes them; another series comes with a BIOS";
+	if (newest == NULL)
+		return say(rung, FAIL, "there is none for this CPU and series");
+	rung->advice = NULL;
+	return say(rung, PASS, "the newest for this CPU and series is %s", newest);
 }
 
 static void
-status_append_tcb(GString *str, const StatusTcb *tcb, const gchar *version)
+append_tcb(GString *str, const StatusTcb *tcb, const gchar *version)
 {
 	if (tcb->error != NULL) {
 		g_string_append(str, tcb->error);
@@ -405,51 +329,41 @@ status_append_tcb(GString *str, const StatusTcb *tcb, const gchar *version)
 		g_string_append_printf(str, ", and %s would be UpToDate", tcb->version);
 }
 
-static StatusResult
-status_tcb_get_result(const StatusTcb *tcb)
+/* the graver, the higher: what is not known is less than what is known to be bad */
+static const StatusResult status_tcb_results[] = {SKIP, PASS, UNKNOWN, WARN, FAIL};
+
+static guint
+tcb_get_gravity(const StatusTcb *tcb)
 {
 	if (g_strcmp0(tcb->status, "refused") == 0)
-		return FAIL;
+		return 4;
 	if (g_strcmp0(tcb->status, "unknown") == 0 || g_strcmp0(tcb->status, "stale") == 0)
-		return UNKNOWN;
-	return g_strcmp0(tcb->status, "UpToDate") == 0 ? PASS : WARN;
+		return 2;
+	return g_strcmp0(tcb->status, "UpToDate") == 0 ? 1 : 3;
 }
 
-/* the worst of all, which is not what is not known */
-static void
-status_rung_check_tcb(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_tcb(StatusRung *rung, const StatusReport *report)
 {
-	const StatusResult order[] = {PASS, UNKNOWN, WARN, FAIL};
-	StatusResult result = SKIP;
+	guint gravity = 0;
 	g_autoptr(GString) str = g_string_new(NULL);
 
-	if (report->tcbs->len == 0) {
-		status_rung_say(rung,
-				SKIP,
-				"see TCB INFO in tdx-module-status(8)",
-				"no TCB info is there");
-		return;
-	}
+	rung->advice = "see TCB INFO in tdx-module-status(8)";
+	if (report->tcbs->len == 0)
+		return say(rung, SKIP, "no TCB info is there");
 	for (guint i = 0; i < report->tcbs->len; i++) {
+		const StatusTcb *tcb = g_ptr_array_index(report->tcbs, i);
 		if (i > 0)
 			g_string_append(str, "; ");
-		status_append_tcb(str, g_ptr_array_index(report->tcbs, i), report->version);
+		append_tcb(str, tcb, report->version);
+		gravity = MAX(gravity, tcb_get_gravity(tcb));
 	}
-	for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
-		for (guint j = 0; j < report->tcbs->len; j++) {
-			if (status_tcb_get_result(g_ptr_array_index(report->tcbs, j)) == order[i])
-				result = order[i];
-		}
-	}
-	status_rung_say(rung,
-			result,
-			"this is the TDX module's half: CPU and BIOS have levels of their own",
-			"%s",
-			str->str);
+	rung->advice = "this is the TDX module's half: CPU and BIOS have levels of their own";
+	return say(rung, status_tcb_results[gravity], "%s", str->str);
 }
 
-static void
-status_rung_check_update(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_update(StatusRung *rung, const StatusReport *report)
 {
 	g_autoptr(GPtrArray) messages = g_ptr_array_new();
 	g_autofree gchar *str = NULL;
@@ -460,22 +374,15 @@ status_rung_check_update(StatusRung *rung, const StatusReport *report)
 	}
 	str = fu_strjoin(". ", messages);
 	if (report->updatable == STATUS_TRI_UNKNOWN)
-		status_rung_say(rung,
-				UNKNOWN,
-				NULL,
-				"not all is known that this depends on. %s",
-				str);
-	else if (messages->len > 0)
-		status_rung_say(rung, FAIL, NULL, "%s", str);
-	else if (report->updatable == STATUS_TRI_FALSE)
-		status_rung_say(rung, SKIP, NULL, "see fwupd");
-	else if (report->facts->is_root)
-		status_rung_say(rung, PASS, NULL, "nothing is in the way");
-	else
-		status_rung_say(rung,
-				PASS,
-				"root learns more",
-				"nothing that a user can see is in the way");
+		return say(rung, UNKNOWN, "not all is known that this depends on. %s", str);
+	if (messages->len > 0)
+		return say(rung, FAIL, "%s", str);
+	if (report->updatable == STATUS_TRI_FALSE)
+		return say(rung, SKIP, "see fwupd");
+	if (report->facts->is_root)
+		return say(rung, PASS, "nothing is in the way");
+	rung->advice = "root learns more";
+	return say(rung, PASS, "nothing that a user can see is in the way");
 }
 
 static const struct {
@@ -490,114 +397,94 @@ static const struct {
     {"current", PASS, NULL},
 };
 
-static void
-status_rung_check_boot(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_boot(StatusRung *rung, const StatusReport *report)
 {
 	FwupdDevice *boot = report->fwupd->boot;
+	FwupdDevice *entry = report->fwupd->boot_entry;
+	const gchar *offer = report->boot_offer;
 	const gchar *error;
+	guint i = 0;
 
-	if (boot == NULL) {
-		status_rung_say(rung,
-				SKIP,
-				NULL,
-				"fwupd sees no TDX module on the EFI system partition");
-		return;
-	}
-	error = fwupd_device_get_update_error(
-	    report->fwupd->boot_entry != NULL ? report->fwupd->boot_entry : boot);
-	for (guint i = 0; i < G_N_ELEMENTS(status_boots); i++) {
-		if (g_strcmp0(status_boots[i].state, report->boot_state) != 0)
-			continue;
-		status_rung_say(rung,
-				status_boots[i].result,
-				status_boots[i].advice,
-				"%s%s%s, %s",
-				fwupd_device_get_version(boot),
-				report->newest_boot != NULL ? ", and there is " : "",
-				report->newest_boot != NULL
-				    ? fwupd_release_get_version(report->newest_boot)
-				    : "",
-				error != NULL ? error : fwupd_device_get_summary(boot));
-	}
+	if (boot == NULL)
+		return say(rung, SKIP, "fwupd sees no TDX module on the EFI system partition");
+	error = fwupd_device_get_update_error(entry != NULL ? entry : boot);
+	while (i < G_N_ELEMENTS(status_boots) - 1 &&
+	       g_strcmp0(status_boots[i].state, report->boot_state) != 0)
+		i++;
+	rung->advice = status_boots[i].advice;
+	return say(rung,
+		   status_boots[i].result,
+		   "%s%s%s, %s",
+		   fwupd_device_get_version(boot),
+		   offer != NULL ? ", and there is " : "",
+		   offer != NULL ? offer : "",
+		   error != NULL ? error : fwupd_device_get_summary(boot));
 }
 
-static void
-status_rung_check_reset(StatusRung *rung, const StatusReport *report)
+static StatusResult
+check_reset(StatusRung *rung, const StatusReport *report)
 {
 	const StatusReapply *reapply = report->reapply;
 
 	if (reapply->state == NULL || g_strcmp0(reapply->state, "unknown") == 0)
-		status_rung_say(rung, UNKNOWN, NULL, "%s", reapply->reason);
-	else if (!reapply->enabled && g_strcmp0(report->source, "runtime") == 0)
-		status_rung_say(rung,
-				WARN,
-				"systemctl enable --now tdx-module-reapply.service",
-				"the TDX module that the boot brings is back");
-	else if (!reapply->enabled)
-		status_rung_say(rung,
-				SKIP,
-				NULL,
-				"the boot brings the TDX module, nothing is applied again");
-	else if (g_strcmp0(reapply->state, "damaged") == 0 || reapply->missing != NULL)
-		status_rung_say(rung,
-				FAIL,
-				"see tdx-module-reapply status",
-				"%s would not be applied again%s%s",
-				reapply->missing != NULL ? reapply->missing : "what is stored",
-				reapply->reason != NULL ? ": " : "",
-				reapply->reason != NULL ? reapply->reason : "");
-	else if (reapply->stored == NULL)
-		status_rung_say(rung,
-				PASS,
-				NULL,
-				"nothing was installed that would be applied again");
-	else
-		status_rung_say(rung,
-				PASS,
-				NULL,
-				"%s is applied again, if the boot brings an older one",
-				reapply->stored);
+		return say(rung, UNKNOWN, "%s", reapply->reason);
+	rung->advice = "systemctl enable --now tdx-module-reapply.service";
+	if (!reapply->enabled && g_strcmp0(report->source, "runtime") == 0)
+		return say(rung, WARN, "the TDX module that the boot brings is back");
+	rung->advice = "see tdx-module-reapply status";
+	if (reapply->enabled &&
+	    (g_strcmp0(reapply->state, "damaged") == 0 || reapply->missing != NULL))
+		return say(rung,
+			   FAIL,
+			   "%s would not be applied again%s%s",
+			   reapply->missing != NULL ? reapply->missing : "what is stored",
+			   reapply->reason != NULL ? ": " : "",
+			   reapply->reason != NULL ? reapply->reason : "");
+	rung->advice = NULL;
+	if (!reapply->enabled)
+		return say(rung, SKIP, "the boot brings the TDX module, nothing is applied again");
+	if (reapply->stored == NULL)
+		return say(rung, PASS, "nothing was installed that would be applied again");
+	return say(rung,
+		   PASS,
+		   "%s is applied again, if the boot brings an older one",
+		   reapply->stored);
 }
 
 static const struct {
 	const gchar *name;
 	const gchar *title;
 	gint needs; /* the rung without which this one says nothing, or -1 */
-	void (*func)(StatusRung *rung, const StatusReport *report);
+	StatusResult (*func)(StatusRung *rung, const StatusReport *report);
 } status_rungs[] = {
-    {"cpu", "CPU and BIOS", -1, status_rung_check_cpu},
-    {"kernel", "Kernel", 0, status_rung_check_kernel},
-    {"erratum", "Erratum", 1, status_rung_check_erratum},
-    {"module", "TDX module", 1, status_rung_check_module},
-    {"seamldr", "P-SEAMLDR", 1, status_rung_check_seamldr},
-    {"updates-left", "Updates left", 1, status_rung_check_updates_left},
-    {"fwupd", "fwupd", -1, status_rung_check_fwupd},
-    {"metadata", "Metadata", 6, status_rung_check_metadata},
-    {"release", "Release", 7, status_rung_check_release},
-    {"tcb", "TCB info", 3, status_rung_check_tcb},
-    {"update", "Update now", 3, status_rung_check_update},
-    {"boot", "Next boot", 6, status_rung_check_boot},
-    {"reset", "After a reset", 3, status_rung_check_reset},
+    {"cpu", "CPU and BIOS", -1, check_cpu},
+    {"kernel", "Kernel", 0, check_kernel},
+    {"erratum", "Erratum", 1, check_erratum},
+    {"module", "TDX module", 1, check_module},
+    {"seamldr", "P-SEAMLDR", 1, check_seamldr},
+    {"updates-left", "Updates left", 1, check_updates_left},
+    {"fwupd", "fwupd", -1, check_fwupd},
+    {"metadata", "Metadata", 6, check_metadata},
+    {"release", "Release", 7, check_release},
+    {"tcb", "TCB info", 3, check_tcb},
+    {"update", "Update now", 3, check_update},
+    {"boot", "Next boot", 6, check_boot},
+    {"reset", "After a reset", 3, check_reset},
 };
 
 /* a kernel tells more of TDX than a CPU of which nothing is known */
 static gboolean
-status_rung_carries(const StatusRung *rung)
+carries(const StatusRung *rung)
 {
 	return rung->result <= WARN ||
 	       (rung->result == UNKNOWN && g_strcmp0(rung->name, "cpu") == 0);
 }
 
-/**
- * status_ladder_build:
- * @report: a #StatusReport
- *
- * Returns: (transfer full) (element-type StatusRung): from the ground up
- **/
 GPtrArray *
 status_ladder_build(const StatusReport *report)
 {
-	GPtrArray *rungs = g_ptr_array_new_with_free_func((GDestroyNotify)status_rung_free);
+	GPtrArray *rungs = g_ptr_array_new();
 
 	for (guint i = 0; i < G_N_ELEMENTS(status_rungs); i++) {
 		StatusRung *rung = g_new0(StatusRung, 1);
@@ -606,21 +493,14 @@ status_ladder_build(const StatusReport *report)
 		rung->name = status_rungs[i].name;
 		rung->title = status_rungs[i].title;
 		g_ptr_array_add(rungs, rung);
-		if (needs >= 0 && !status_rung_carries(g_ptr_array_index(rungs, needs)))
-			status_rung_say(rung, SKIP, NULL, "see %s", status_rungs[needs].title);
+		if (needs >= 0 && !carries(g_ptr_array_index(rungs, needs)))
+			rung->result = say(rung, SKIP, "see %s", status_rungs[needs].title);
 		else
-			status_rungs[i].func(rung, report);
+			rung->result = status_rungs[i].func(rung, report);
 	}
 	return rungs;
 }
 
-/**
- * status_ladder_print:
- * @report: a #StatusReport
- * @colors: for a terminal
- *
- * Returns: (transfer full): the verdict, and each rung
- **/
 gchar *
 status_ladder_print(const StatusReport *report, gboolean colors)
 {

@@ -19,24 +19,8 @@
 	"components/component/custom/value[@key='LVFS::UpdateProtocol'][text()='com.intel.tdx-"    \
 	"module']/../.."
 
-/**
- * status_metadata_free:
- * @self: a #StatusMetadata
- *
- * Frees it.
- **/
-void
-status_metadata_free(StatusMetadata *self)
-{
-	g_ptr_array_unref(self->remotes);
-	g_free(self->error);
-	g_free(self->newest);
-	g_free(self->reason);
-	g_free(self);
-}
-
 static gboolean
-status_metadata_is_for(XbNode *component, FwupdDevice *device)
+metadata_is_for(XbNode *component, FwupdDevice *device)
 {
 	g_autoptr(GPtrArray) guids = xb_node_query(component, "provides/firmware", 0, NULL);
 
@@ -49,7 +33,7 @@ status_metadata_is_for(XbNode *component, FwupdDevice *device)
 
 /* as fwupd does, but for what is optional there; of what is not known here nothing is said */
 static gboolean
-status_metadata_is_met(XbNode *requirement, const gchar *version)
+metadata_is_met(XbNode *requirement, const gchar *version)
 {
 	const gchar *compare = xb_node_get_attr(requirement, "compare");
 	const gchar *wanted = xb_node_get_attr(requirement, "version");
@@ -66,10 +50,10 @@ status_metadata_is_met(XbNode *requirement, const gchar *version)
 }
 
 static const gchar *
-status_metadata_describe(XbNode *requirement,
-			 const StatusFwupd *fwupd,
-			 const gchar *seamldr,
-			 const gchar **version)
+metadata_describe(XbNode *requirement,
+		  const StatusFwupd *fwupd,
+		  const gchar *seamldr,
+		  const gchar **version)
 {
 	if (g_strcmp0(xb_node_get_element(requirement), "id") == 0) {
 		*version = fwupd->version;
@@ -85,7 +69,7 @@ status_metadata_describe(XbNode *requirement,
 
 /* the publisher's words for the requirements */
 static gchar *
-status_metadata_find_words(XbNode *component)
+metadata_find_words(XbNode *component)
 {
 	g_autoptr(GPtrArray) texts =
 	    xb_node_query(component, "releases/release/description/p", 0, NULL);
@@ -99,9 +83,9 @@ status_metadata_find_words(XbNode *component)
 }
 
 static gchar *
-status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const gchar *seamldr)
+metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const gchar *seamldr)
 {
-	g_autofree gchar *words = status_metadata_find_words(component);
+	g_autofree gchar *words = metadata_find_words(component);
 	g_autoptr(GPtrArray) requirements = xb_node_query(component, "requires/*", 0, NULL);
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 	g_autofree gchar *str = NULL;
@@ -109,17 +93,18 @@ status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const g
 	for (guint i = 0; requirements != NULL && i < requirements->len; i++) {
 		XbNode *requirement = g_ptr_array_index(requirements, i);
 		const gchar *version = NULL;
-		const gchar *what = status_metadata_describe(requirement, fwupd, seamldr, &version);
-		gboolean regex = g_strcmp0(xb_node_get_attr(requirement, "compare"), "regex") == 0;
+		const gchar *what = metadata_describe(requirement, fwupd, seamldr, &version);
+		const gchar *needed = xb_node_get_attr(requirement, "version");
 
-		if (status_metadata_is_met(requirement, version))
+		if (metadata_is_met(requirement, version))
 			continue;
+		if (g_strcmp0(xb_node_get_attr(requirement, "compare"), "regex") == 0)
+			needed = "another one";
 		g_ptr_array_add(texts,
 				g_strdup_printf("%s is %s, and it needs %s",
 						what,
 						version != NULL ? version : "not known",
-						regex ? "another one"
-						      : xb_node_get_attr(requirement, "version")));
+						needed));
 	}
 	if (texts->len == 0)
 		return g_strdup_printf("fwupd does not offer it, see fwupdmgr get-details of its "
@@ -129,12 +114,11 @@ status_metadata_find_reason(XbNode *component, const StatusFwupd *fwupd, const g
 	return g_strconcat(str, words, NULL);
 }
 
-static void
-status_metadata_add_component(StatusMetadata *self,
-			      XbNode *component,
-			      const StatusFwupd *fwupd,
-			      const gchar *seamldr)
+/* returns if it has the newest release for this CPU and series so far */
+static gboolean
+metadata_add_component(StatusMetadata *self, XbNode *component, FwupdDevice *device)
 {
+	const gchar *newest = self->newest;
 	const gchar *remote =
 	    xb_node_query_text(component, "../custom/value[@key='fwupd::RemoteId']", NULL);
 	g_autoptr(GPtrArray) releases = xb_node_query(component, "releases/release", 0, NULL);
@@ -142,71 +126,47 @@ status_metadata_add_component(StatusMetadata *self,
 	if (remote != NULL &&
 	    !g_ptr_array_find_with_equal_func(self->remotes, remote, g_str_equal, NULL))
 		g_ptr_array_add(self->remotes, g_strdup(remote));
-	if (releases == NULL || !status_metadata_is_for(component, fwupd->device))
-		return;
+	if (releases == NULL || !metadata_is_for(component, device))
+		return FALSE;
 	for (guint i = 0; i < releases->len; i++) {
 		const gchar *version = xb_node_get_attr(g_ptr_array_index(releases, i), "version");
-		if (version == NULL ||
-		    (self->newest != NULL &&
-		     fu_version_compare(version, self->newest, FWUPD_VERSION_FORMAT_TRIPLET) <= 0))
-			continue;
-		g_free(self->newest);
-		g_free(self->reason);
-		self->newest = g_strdup(version);
-		self->reason = status_metadata_find_reason(component, fwupd, seamldr);
+		if (version != NULL &&
+		    (self->newest == NULL || status_version_compare(version, self->newest) > 0))
+			self->newest = g_strdup(version);
 	}
+	return self->newest != newest;
 }
 
-static gboolean
-status_metadata_read(StatusMetadata *self,
-		     const StatusFwupd *fwupd,
-		     const gchar *seamldr,
-		     GError **error)
-{
-	const gchar *dirname;
-	g_autofree gchar *filename = NULL;
-	g_autoptr(FuContext) ctx = status_context_new();
-	g_autoptr(GFile) file = NULL;
-	g_autoptr(GPtrArray) components = NULL;
-	g_autoptr(XbSilo) silo = xb_silo_new();
-
-	dirname = fu_context_get_path(ctx, FU_PATH_KIND_CACHEDIR_PKG, error);
-	if (dirname == NULL)
-		return FALSE;
-	filename = g_build_filename(dirname, "metadata.xmlb", NULL);
-	file = g_file_new_for_path(filename);
-	if (!xb_silo_load_from_file(silo, file, XB_SILO_LOAD_FLAG_NONE, NULL, error)) {
-		g_prefix_error(error, "what the remotes have is not known: ");
-		return FALSE;
-	}
-	components = xb_silo_query(silo, STATUS_METADATA_QUERY, 0, NULL);
-	for (guint i = 0; components != NULL && i < components->len; i++)
-		status_metadata_add_component(self,
-					      g_ptr_array_index(components, i),
-					      fwupd,
-					      seamldr);
-	return TRUE;
-}
-
-/**
- * status_metadata_new:
- * @fwupd: what fwupd knows
- * @seamldr: (nullable): the P-SEAMLDR
- *
- * Looks into the metadata of the remotes.
- *
- * Returns: (transfer full): what they have
- **/
 StatusMetadata *
 status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr)
 {
 	StatusMetadata *self = g_new0(StatusMetadata, 1);
+	const gchar *dirname;
+	g_autofree gchar *filename = NULL;
+	g_autoptr(FuContext) ctx = status_context_new();
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GFile) file = NULL;
+	g_autoptr(GPtrArray) components = NULL;
+	g_autoptr(XbSilo) silo = xb_silo_new();
 
-	self->remotes = g_ptr_array_new_with_free_func(g_free);
-	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING)
+	self->remotes = g_ptr_array_new();
+	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING) {
 		self->error = g_strdup("what the remotes have is not known without fwupd");
-	else if (!status_metadata_read(self, fwupd, seamldr, &error))
-		self->error = g_strdup(error->message);
+		return self;
+	}
+	dirname = fu_context_get_path(ctx, FU_PATH_KIND_CACHEDIR_PKG, NULL);
+	filename = g_build_filename(dirname != NULL ? dirname : "/", "metadata.xmlb", NULL);
+	file = g_file_new_for_path(filename);
+	if (!xb_silo_load_from_file(silo, file, XB_SILO_LOAD_FLAG_NONE, NULL, &error)) {
+		self->error =
+		    g_strdup_printf("what the remotes have is not known: %s", error->message);
+		return self;
+	}
+	components = xb_silo_query(silo, STATUS_METADATA_QUERY, 0, NULL);
+	for (guint i = 0; components != NULL && i < components->len; i++) {
+		XbNode *component = g_ptr_array_index(components, i);
+		if (metadata_add_component(self, component, fwupd->device))
+			self->reason = metadata_find_reason(component, fwupd, seamldr);
+	}
 	return self;
 }

@@ -13,225 +13,187 @@
 
 #include "fu-tdx-preflight.h"
 #include "status.h"
-#include "tdx-released.h"
 
 static void
-status_metric_begin(GString *str, const gchar *name, const gchar *help)
+metric_begin(GString *str, const gchar *name, const gchar *help)
 {
 	g_string_append_printf(str, "# HELP tdx_module_%s %s\n", name, help);
 	g_string_append_printf(str, "# TYPE tdx_module_%s gauge\n", name);
 }
 
-/* a value in quotes */
 static void
-status_metric_add_label(GString *str, const gchar *name, const gchar *value)
+metric_add_label(GString *str, const gchar *name, const gchar *value)
 {
-	g_string_append_printf(str, "%s%s=\"", str->str[str->len - 1] != '{' ? "," : "", name);
-	for (; value != NULL && *value != '\0'; value++) {
-		if (*value == '\n')
-			g_string_append(str, "\\n");
-		else if (*value == '"' || *value == '\\')
-			g_string_append_printf(str, "\\%c", *value);
-		else
-			g_string_append_c(str, *value);
+	g_autoptr(GString) escaped = g_string_new(value);
+
+	g_string_replace(escaped, "\\", "\\\\", 0);
+	g_string_replace(escaped, "\"", "\\\"", 0);
+	g_string_replace(escaped, "\n", "\\n", 0);
+	if (str->str[str->len - 1] != '{')
+		g_string_append_c(str, ',');
+	g_string_append_printf(str, "%s=\"%s\"", name, escaped->str);
+}
+
+static void
+metric_add(GString *str, const gchar *name, guint64 number)
+{
+	g_string_append_printf(str, "tdx_module_%s %" G_GUINT64_FORMAT "\n", name, number);
+}
+
+static void
+metric_add_one(GString *str, const gchar *name, const gchar *key, const gchar *value, guint64 n)
+{
+	g_string_append_printf(str, "tdx_module_%s{", name);
+	metric_add_label(str, key, value);
+	g_string_append_printf(str, "} %" G_GUINT64_FORMAT "\n", n);
+}
+
+static void
+metrics_add_states(GString *str, const StatusReport *report)
+{
+	metric_begin(str, "state", "What this host is, see docs/operators.md");
+	for (guint i = 0; i < STATUS_STATE_LAST; i++) {
+		const gchar *state = status_states[i].name;
+		metric_add_one(str, "state", "state", state, i == report->state);
 	}
-	g_string_append_c(str, '"');
-}
-
-static void
-status_metric_add(GString *str,
-		  const gchar *name,
-		  const gchar *label,
-		  const gchar *value,
-		  guint64 number)
-{
-	g_string_append_printf(str, "tdx_module_%s", name);
-	if (label != NULL) {
-		g_string_append_c(str, '{');
-		status_metric_add_label(str, label, value);
-		g_string_append_c(str, '}');
+	metric_begin(str, "boot_state", "What the next boot brings");
+	for (guint i = 0; status_boot_states[i] != NULL; i++) {
+		const gchar *state = status_boot_states[i];
+		gboolean is_it = g_strcmp0(state, report->boot_state) == 0;
+		metric_add_one(str, "boot_state", "state", state, is_it);
 	}
-	g_string_append_printf(str, " %" G_GUINT64_FORMAT "\n", number);
-}
-
-static void
-status_metrics_add_states(GString *str, const StatusReport *report)
-{
-	status_metric_begin(str, "state", "What this host is, see docs/operators.md");
-	for (guint i = 0; i < STATUS_STATE_LAST; i++)
-		status_metric_add(str,
-				  "state",
-				  "state",
-				  status_state_to_string(i),
-				  i == report->state);
-	status_metric_begin(str, "boot_state", "What the next boot brings");
-	for (guint i = 0; status_boot_states[i] != NULL; i++)
-		status_metric_add(str,
-				  "boot_state",
-				  "state",
-				  status_boot_states[i],
-				  g_strcmp0(status_boot_states[i], report->boot_state) == 0);
-	status_metric_begin(str, "reset_needed", "Why a full reset of the host is needed");
-	for (guint i = 0; status_resets[i] != NULL; i++)
-		status_metric_add(str,
-				  "reset_needed",
-				  "reason",
-				  status_resets[i],
-				  g_ptr_array_find_with_equal_func(report->resets,
-								   status_resets[i],
-								   g_str_equal,
-								   NULL));
-}
-
-static void
-status_metrics_add_reasons(GString *str, const StatusReport *report)
-{
-	status_metric_begin(str, "blocked", "Why the TDX module cannot be updated now");
-	for (guint i = 0; i <= FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING; i++) {
-		const gchar *code = fu_tdx_preflight_rule_to_string(i);
-		status_metric_add(str,
-				  "blocked",
-				  "reason",
-				  code,
-				  status_report_find_reason(report, code) != NULL);
+	metric_begin(str, "reset_needed", "Why a full reset of the host is needed");
+	for (guint i = 0; status_resets[i] != NULL; i++) {
+		const gchar *reset = status_resets[i];
+		gboolean is_it =
+		    g_ptr_array_find_with_equal_func(report->resets, reset, g_str_equal, NULL);
+		metric_add_one(str, "reset_needed", "reason", reset, is_it);
 	}
-	status_metric_add(str,
-			  "blocked",
-			  "reason",
-			  "fwupd",
-			  status_report_find_reason(report, "fwupd") != NULL);
 }
 
 static void
-status_metrics_add_info(GString *str, const StatusReport *report)
+metrics_add_reason(GString *str, const StatusReport *report, const gchar *code)
 {
-	const TdxReleased *released =
-	    report->version != NULL ? tdx_released_find_by_version(report->version) : NULL;
-	guint16 svn = fu_tdx_preflight_version_to_svn(report->version);
+	gboolean is_it = status_report_find_reason(report, code) != NULL;
+	metric_add_one(str, "blocked", "reason", code, is_it);
+}
+
+static void
+metrics_add_reasons(GString *str, const StatusReport *report)
+{
+	metric_begin(str, "blocked", "Why the TDX module cannot be updated now");
+	for (guint i = 0; i <= FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING; i++)
+		metrics_add_reason(str, report, fu_tdx_preflight_rule_to_string(i));
+	metrics_add_reason(str, report, "fwupd");
+}
+
+static void
+metrics_add_info(GString *str, const StatusReport *report)
+{
+	const TdxReleased *released = report->released;
 	g_autofree gchar *cpu = g_strdup_printf("%X", report->facts->host.cpu);
-	g_autofree gchar *svn_str = svn != 0 ? g_strdup_printf("%u", (guint)svn) : NULL;
+	g_autofree gchar *svn_str = report->svn != 0 ? g_strdup_printf("%u", report->svn) : NULL;
 
-	status_metric_begin(str, "info", "The TDX module that is running");
+	metric_begin(str, "info", "The TDX module that is running");
 	g_string_append(str, "tdx_module_info{");
-	status_metric_add_label(str, "version", report->version);
-	status_metric_add_label(str, "svn", svn_str);
-	status_metric_add_label(str, "mrseam", released != NULL ? released->mrseam : NULL);
-	status_metric_add_label(str, "seamldr", report->seamldr);
-	status_metric_add_label(str, "source", report->source);
-	status_metric_add_label(str, "cpu", cpu);
-	status_metric_add_label(str, "kernel", report->facts->kernel);
+	metric_add_label(str, "version", report->version);
+	metric_add_label(str, "svn", svn_str);
+	metric_add_label(str, "mrseam", released != NULL ? released->mrseam : NULL);
+	metric_add_label(str, "seamldr", report->seamldr);
+	metric_add_label(str, "source", report->source);
+	metric_add_label(str, "cpu", cpu);
+	metric_add_label(str, "kernel", report->facts->kernel);
 	g_string_append(str, "} 1\n");
 }
 
 static void
-status_metrics_add_numbers(GString *str, const StatusReport *report)
+metrics_add_numbers(GString *str, const StatusReport *report)
 {
 	const FuTdxHost *host = &report->facts->host;
 	FwupdDevice *entry = report->fwupd->entry;
+	gboolean has_failed =
+	    entry != NULL && fwupd_device_get_update_state(entry) == FWUPD_UPDATE_STATE_FAILED;
 
-	status_metric_begin(str, "updates_left", "Updates at run time until the next full reset");
-	if (host->attr_remaining_updates != NULL &&
-	    host->remaining_updates != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
-		status_metric_add(str, "updates_left", NULL, NULL, host->remaining_updates);
-	status_metric_begin(str, "guests_running", "TDs");
+	metric_begin(str, "updates_left", "Updates at run time until the next full reset");
+	if (host->remaining_updates != FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
+		metric_add(str, "updates_left", host->remaining_updates);
+	metric_begin(str, "guests_running", "TDs");
 	if (host->guests != FU_TDX_GUESTS_UNKNOWN)
-		status_metric_add(str, "guests_running", NULL, NULL, host->tds);
-	status_metric_begin(str, "reapply_enabled", "If it is applied again after a reset");
-	status_metric_add(str, "reapply_enabled", NULL, NULL, report->reapply->enabled);
-	status_metric_begin(str, "last_update_failed", "If fwupd's last update failed");
-	status_metric_add(str,
-			  "last_update_failed",
-			  NULL,
-			  NULL,
-			  entry != NULL &&
-			      fwupd_device_get_update_state(entry) == FWUPD_UPDATE_STATE_FAILED);
+		metric_add(str, "guests_running", host->tds);
+	metric_begin(str, "reapply_enabled", "If it is applied again after a reset");
+	metric_add(str, "reapply_enabled", report->reapply->enabled);
+	metric_begin(str, "last_update_failed", "If fwupd's last update failed");
+	metric_add(str, "last_update_failed", has_failed);
 }
 
 static void
-status_metrics_add_releases(GString *str, const StatusReport *report)
+metrics_add_releases(GString *str, const StatusReport *report)
 {
-	status_metric_begin(str, "update_offered", "The newest release that this host can take");
-	if (report->newest != NULL) {
+	metric_begin(str, "update_offered", "The newest release that this host can take");
+	if (report->offered != NULL) {
 		g_string_append(str, "tdx_module_update_offered{");
-		status_metric_add_label(str, "version", fwupd_release_get_version(report->newest));
-		status_metric_add_label(
-		    str,
-		    "urgency",
-		    fwupd_release_urgency_to_string(fwupd_release_get_urgency(report->newest)));
+		metric_add_label(str, "version", report->offered);
+		metric_add_label(str, "urgency", report->urgency);
 		g_string_append(str, "} 1\n");
 	}
-	status_metric_begin(str, "metadata_age_seconds", "Of a remote that is downloaded");
+	metric_begin(str, "metadata_age_seconds", "Of a remote that is downloaded");
 	for (guint i = 0; i < report->fwupd->remotes->len; i++) {
 		FwupdRemote *remote = g_ptr_array_index(report->fwupd->remotes, i);
+		const gchar *id = fwupd_remote_get_id(remote);
+		guint64 age = fwupd_remote_get_age(remote);
+
 		if (fwupd_remote_get_kind(remote) == FWUPD_REMOTE_KIND_DOWNLOAD &&
-		    fwupd_remote_get_age(remote) != G_MAXUINT64)
-			status_metric_add(str,
-					  "metadata_age_seconds",
-					  "remote",
-					  fwupd_remote_get_id(remote),
-					  fwupd_remote_get_age(remote));
+		    age != G_MAXUINT64)
+			metric_add_one(str, "metadata_age_seconds", "remote", id, age);
 	}
 }
 
 static void
-status_metrics_add_tcbs(GString *str, const StatusReport *report)
+metrics_add_tcb(GString *str, const StatusTcb *tcb, const gchar *status)
 {
-	const gchar *statuses[] = {"UpToDate", "OutOfDate", "stale", "unknown", "refused"};
+	g_autofree gchar *basename = g_path_get_basename(tcb->filename);
+	g_autofree gchar *set = NULL;
 
-	status_metric_begin(str, "tcb_status", "The module's half of Intel's TCB info");
+	if (tcb->info != NULL)
+		set = g_strdup_printf("%" G_GUINT64_FORMAT, tcb->info->set);
+	g_string_append(str, "tdx_module_tcb_status{");
+	metric_add_label(str, "file", basename);
+	metric_add_label(str, "set", set);
+	metric_add_label(str, "status", status);
+	g_string_append_printf(str, "} %i\n", g_strcmp0(status, tcb->status) == 0);
+}
+
+/* Intel has others, too */
+static void
+metrics_add_tcbs(GString *str, const StatusReport *report)
+{
+	const gchar *const statuses[] =
+	    {"UpToDate", "OutOfDate", "stale", "unknown", "refused", NULL};
+
+	metric_begin(str, "tcb_status", "The module's half of Intel's TCB info");
 	for (guint i = 0; i < report->tcbs->len; i++) {
 		const StatusTcb *tcb = g_ptr_array_index(report->tcbs, i);
-		g_autofree gchar *set = tcb->info != NULL
-					    ? g_strdup_printf("%" G_GUINT64_FORMAT, tcb->info->set)
-					    : NULL;
-		g_autofree gchar *basename = g_path_get_basename(tcb->filename);
-		gboolean known = FALSE;
-
-		for (guint j = 0; j <= G_N_ELEMENTS(statuses); j++) {
-			const gchar *status = j < G_N_ELEMENTS(statuses) ? statuses[j]
-									 : tcb->status;
-			gboolean is_it = g_strcmp0(status, tcb->status) == 0;
-
-			if (j == G_N_ELEMENTS(statuses) && known)
-				break;
-			known |= is_it;
-			g_string_append(str, "tdx_module_tcb_status{");
-			status_metric_add_label(str, "file", basename);
-			status_metric_add_label(str, "set", set);
-			status_metric_add_label(str, "status", status);
-			g_string_append_printf(str, "} %i\n", is_it);
-		}
+		for (guint j = 0; statuses[j] != NULL; j++)
+			metrics_add_tcb(str, tcb, statuses[j]);
+		if (!g_strv_contains(statuses, tcb->status))
+			metrics_add_tcb(str, tcb, tcb->status);
 	}
 }
 
-/**
- * status_metrics_build:
- * @report: a #StatusReport
- *
- * Returns: (transfer full): metrics in Prometheus' text format
- **/
 gchar *
 status_metrics_build(const StatusReport *report)
 {
 	g_autoptr(GString) str = g_string_new(NULL);
 
-	status_metrics_add_states(str, report);
-	status_metrics_add_reasons(str, report);
-	status_metrics_add_info(str, report);
-	status_metrics_add_numbers(str, report);
-	status_metrics_add_releases(str, report);
-	status_metrics_add_tcbs(str, report);
+	metrics_add_states(str, report);
+	metrics_add_reasons(str, report);
+	metrics_add_info(str, report);
+	metrics_add_numbers(str, report);
+	metrics_add_releases(str, report);
+	metrics_add_tcbs(str, report);
 	return g_string_free(g_steal_pointer(&str), FALSE);
 }
 
-/**
- * status_features_build:
- * @report: a #StatusReport
- *
- * The version of the TDX module is not among them, as node-feature-discovery is about to have it.
- *
- * Returns: (transfer full): a feature file that expires after a day
- **/
 gchar *
 status_features_build(const StatusReport *report)
 {
@@ -242,7 +204,7 @@ status_features_build(const StatusReport *report)
 
 	date = g_date_time_format(expiry, "%Y-%m-%dT%H:%M:%SZ");
 	g_string_append_printf(str, "# +expiry-time=%s\n", date);
-	g_string_append_printf(str, "tdx-module.state=%s\n", status_state_to_string(report->state));
+	g_string_append_printf(str, "tdx-module.state=%s\n", status_states[report->state].name);
 	g_string_append_printf(str,
 			       "tdx-module.reset-needed=%s\n",
 			       report->resets->len > 0 ? "true" : "false");

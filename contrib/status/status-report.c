@@ -15,10 +15,7 @@
 #include "fu-tdx-preflight.h"
 #include "status.h"
 
-static const struct {
-	const gchar *name;
-	gint exit;
-} status_states[] = {
+const StatusStateInfo status_states[] = {
     [STATUS_STATE_CURRENT] = {"current", 0},
     [STATUS_STATE_NEWER] = {"newer", 0},
     [STATUS_STATE_AVAILABLE] = {"available", 3},
@@ -36,68 +33,12 @@ const gchar *const status_boot_states[] =
     {"none", "unknown", "damaged", "ignored", "reset_needed", "available", "current", NULL};
 const gchar *const status_resets[] = {"module_lost", "boot_module", "remaining_updates", NULL};
 
-/**
- * status_state_to_string:
- * @state: a #StatusState
- *
- * Returns: the fixed code, e.g. `no_tdx`
- **/
-const gchar *
-status_state_to_string(StatusState state)
-{
-	return status_states[state].name;
-}
-
-/**
- * status_state_to_exit:
- * @state: a #StatusState
- *
- * Returns: the exit status of the program
- **/
-gint
-status_state_to_exit(StatusState state)
-{
-	return status_states[state].exit;
-}
-
-static void
-status_reason_free(StatusReason *reason)
-{
-	g_free(reason->message);
-	g_free(reason);
-}
-
-/**
- * status_report_free:
- * @self: a #StatusReport
- *
- * Frees a report and all that it was made of.
- **/
-void
-status_report_free(StatusReport *self)
-{
-	status_facts_free(self->facts);
-	status_fwupd_free(self->fwupd);
-	status_metadata_free(self->metadata);
-	status_reapply_free(self->reapply);
-	g_ptr_array_unref(self->tcbs);
-	g_ptr_array_unref(self->reasons);
-	g_ptr_array_unref(self->unknown);
-	g_ptr_array_unref(self->resets);
-	g_ptr_array_unref(self->rungs);
-	g_free(self->verdict);
-	g_free(self);
-}
-
 /*
  * why the TDX module cannot be updated now
  */
 
 static void
-status_report_add_reason(StatusReport *self,
-			 const gchar *code,
-			 gboolean lasting,
-			 const gchar *message)
+report_add_reason(StatusReport *self, const gchar *code, gboolean lasting, const gchar *message)
 {
 	StatusReason *reason = g_new0(StatusReason, 1);
 
@@ -105,15 +46,9 @@ status_report_add_reason(StatusReport *self,
 	reason->lasting = lasting;
 	reason->message = g_strdup(message);
 	g_ptr_array_add(self->reasons, reason);
+	self->is_lasting |= lasting;
 }
 
-/**
- * status_report_find_reason:
- * @self: a #StatusReport
- * @code: of a #StatusReason
- *
- * Returns: (nullable): the reason, if it holds
- **/
 const StatusReason *
 status_report_find_reason(const StatusReport *self, const gchar *code)
 {
@@ -127,7 +62,7 @@ status_report_find_reason(const StatusReport *self, const gchar *code)
 
 /* what the kernel shows to root only is known to fwupd */
 static gboolean
-status_report_is_kept_back(const StatusReport *self, FuTdxPreflightRule rule)
+report_is_kept_back(const StatusReport *self, FuTdxPreflightRule rule)
 {
 	const FuTdxHost *host = &self->facts->host;
 
@@ -142,7 +77,7 @@ status_report_is_kept_back(const StatusReport *self, FuTdxPreflightRule rule)
 
 /* as fwupd takes it: a typing error must not cost the guests */
 static gboolean
-status_report_requires_no_guests(void)
+report_requires_no_guests(void)
 {
 	const FuPathKind kinds[] = {FU_PATH_KIND_LOCALCONFDIR_PKG, FU_PATH_KIND_SYSCONFDIR_PKG};
 	g_autoptr(FuContext) ctx = status_context_new();
@@ -165,62 +100,53 @@ status_report_requires_no_guests(void)
 }
 
 static void
-status_report_ensure_reasons(StatusReport *self)
+report_ensure_reasons(StatusReport *self)
 {
 	FwupdDevice *device = self->fwupd->device;
-	g_autoptr(GPtrArray) reasons =
-	    fu_tdx_preflight_check_host(&self->facts->host, status_report_requires_no_guests());
+	g_autoptr(GPtrArray) reasons = NULL;
 
 	if (!self->facts->has_device)
 		return;
+	reasons = fu_tdx_preflight_check_host(&self->facts->host, report_requires_no_guests());
 	for (guint i = 0; i < reasons->len; i++) {
 		FuTdxPreflightReason *reason = g_ptr_array_index(reasons, i);
-		if (!status_report_is_kept_back(self, reason->rule))
-			status_report_add_reason(self,
-						 fu_tdx_preflight_rule_to_string(reason->rule),
-						 reason->lasting,
-						 reason->message);
+		const gchar *code = fu_tdx_preflight_rule_to_string(reason->rule);
+		if (!report_is_kept_back(self, reason->rule))
+			report_add_reason(self, code, reason->lasting, reason->message);
 	}
 	if (self->reasons->len == 0 && device != NULL &&
 	    !fwupd_device_has_flag(device, FWUPD_DEVICE_FLAG_UPDATABLE))
-		status_report_add_reason(self,
-					 "fwupd",
-					 TRUE,
-					 fwupd_device_get_update_error(device));
+		report_add_reason(self, "fwupd", TRUE, fwupd_device_get_update_error(device));
 }
 
 static void
-status_report_ensure_unknown(StatusReport *self)
+report_ensure_unknown(StatusReport *self)
 {
 	const FuTdxHost *host = &self->facts->host;
+	const gchar *advice = self->facts->is_root ? "" : "; run this as root";
 
-	for (guint i = 0; i < FU_TDX_HOST_FACT_LAST; i++) {
-		if (host->errors[i] != NULL && self->facts->has_device &&
-		    !(i == FU_TDX_HOST_FACT_MODULE && host->module_lost))
-			g_ptr_array_add(
-			    self->unknown,
-			    g_strconcat(host->errors[i],
-					self->facts->is_root ? "" : "; run this as root",
-					NULL));
+	for (guint i = 0; self->facts->has_device && i < FU_TDX_HOST_FACT_LAST; i++) {
+		if (host->errors[i] != NULL && !(i == FU_TDX_HOST_FACT_MODULE && host->module_lost))
+			g_ptr_array_add(self->unknown, g_strconcat(host->errors[i], advice, NULL));
 	}
 	if (self->fwupd->error != NULL)
 		g_ptr_array_add(self->unknown, g_strdup_printf("fwupd: %s", self->fwupd->error));
 	if (self->metadata->error != NULL)
-		g_ptr_array_add(self->unknown, g_strdup(self->metadata->error));
+		g_ptr_array_add(self->unknown, self->metadata->error);
 }
 
 /*
  * releases
  */
 
-static gint
+gint
 status_version_compare(const gchar *version1, const gchar *version2)
 {
 	return fu_version_compare(version1, version2, FWUPD_VERSION_FORMAT_TRIPLET);
 }
 
 static FwupdRelease *
-status_report_find_newest(GPtrArray *releases)
+report_find_newest(GPtrArray *releases)
 {
 	FwupdRelease *newest = NULL;
 
@@ -233,49 +159,55 @@ status_report_find_newest(GPtrArray *releases)
 	return newest;
 }
 
-static gboolean
-status_report_find_refused(const StatusReport *self)
+static void
+report_ensure_releases(StatusReport *self)
 {
-	const gchar *offered = self->newest != NULL ? fwupd_release_get_version(self->newest)
-						    : self->version;
+	const gchar *newest = self->metadata->newest;
+	const gchar *best = self->version;
+	FwupdRelease *release = report_find_newest(self->fwupd->releases);
+	FwupdRelease *boot_release = report_find_newest(self->fwupd->boot_releases);
 
-	return self->metadata->newest != NULL && offered != NULL &&
-	       status_version_compare(self->metadata->newest, offered) > 0;
+	if (release != NULL) {
+		self->offered = fwupd_release_get_version(release);
+		self->urgency = fwupd_release_urgency_to_string(fwupd_release_get_urgency(release));
+		best = self->offered;
+	}
+	if (boot_release != NULL)
+		self->boot_offer = fwupd_release_get_version(boot_release);
+	self->is_refused =
+	    newest != NULL && best != NULL && status_version_compare(newest, best) > 0;
 }
 
-/**
- * status_report_has_tdx:
- * @self: a #StatusReport
- * @remote: of fwupd
- *
- * Returns: if it has TDX modules for any host
- **/
 StatusTri
 status_report_has_tdx(const StatusReport *self, FwupdRemote *remote)
 {
+	const gchar *id = fwupd_remote_get_id(remote);
+
 	if (self->metadata->error != NULL)
 		return STATUS_TRI_UNKNOWN;
-	return g_ptr_array_find_with_equal_func(self->metadata->remotes,
-						fwupd_remote_get_id(remote),
-						g_str_equal,
-						NULL)
-		   ? STATUS_TRI_TRUE
-		   : STATUS_TRI_FALSE;
+	if (g_ptr_array_find_with_equal_func(self->metadata->remotes, id, g_str_equal, NULL))
+		return STATUS_TRI_TRUE;
+	return STATUS_TRI_FALSE;
+}
+
+/* returns the version of the last update, if it has had that result */
+static const gchar *
+report_get_updated(const StatusReport *self, FwupdUpdateState result)
+{
+	FwupdDevice *entry = self->fwupd->entry;
+
+	if (entry == NULL || fwupd_device_get_update_state(entry) != result)
+		return NULL;
+	return fwupd_release_get_version(fwupd_device_get_release_default(entry));
 }
 
 static gboolean
-status_report_has_failed(const StatusReport *self)
+report_has_failed(const StatusReport *self)
 {
-	FwupdDevice *entry = self->fwupd->entry;
-	const gchar *version;
+	const gchar *version = report_get_updated(self, FWUPD_UPDATE_STATE_FAILED);
 
-	if (entry == NULL || fwupd_device_get_update_state(entry) != FWUPD_UPDATE_STATE_FAILED)
-		return FALSE;
-	version = fwupd_release_get_version(fwupd_device_get_release_default(entry));
-	if (version == NULL || status_version_compare(version, self->version) <= 0)
-		return FALSE;
-	return self->newest == NULL ||
-	       status_version_compare(fwupd_release_get_version(self->newest), version) <= 0;
+	return version != NULL && status_version_compare(version, self->version) > 0 &&
+	       (self->offered == NULL || status_version_compare(self->offered, version) <= 0);
 }
 
 /*
@@ -291,62 +223,57 @@ status_get_boot_time(void)
 }
 
 static const gchar *
-status_report_find_source(const StatusReport *self)
+report_find_source(const StatusReport *self)
 {
-	FwupdDevice *boot = self->fwupd->boot;
-	FwupdDevice *entry = self->fwupd->entry;
+	const StatusFwupd *fwupd = self->fwupd;
+	const gchar *updated = report_get_updated(self, FWUPD_UPDATE_STATE_SUCCESS);
 
-	if (self->version == NULL || self->fwupd->state != STATUS_FWUPD_STATE_RUNNING)
+	if (self->version == NULL || fwupd->state != STATUS_FWUPD_STATE_RUNNING)
 		return "unknown";
-	if (entry != NULL && fwupd_device_get_update_state(entry) == FWUPD_UPDATE_STATE_SUCCESS &&
-	    (gint64)fwupd_device_get_modified(entry) >= status_get_boot_time() &&
-	    status_version_compare(
-		fwupd_release_get_version(fwupd_device_get_release_default(entry)),
-		self->version) == 0)
+	if (updated != NULL && status_version_compare(updated, self->version) == 0 &&
+	    (gint64)fwupd_device_get_modified(fwupd->entry) >= status_get_boot_time())
 		return "runtime";
-	if (boot != NULL &&
-	    status_version_compare(fwupd_device_get_version(boot), self->version) == 0)
+	if (fwupd->boot != NULL &&
+	    status_version_compare(fwupd_device_get_version(fwupd->boot), self->version) == 0)
 		return "esp";
 	return "bios";
 }
 
 static const gchar *
-status_report_find_boot_state(const StatusReport *self)
+report_find_boot_state(const StatusReport *self)
 {
-	FwupdDevice *boot = self->fwupd->boot;
-	FwupdUpdateState update_state;
+	const StatusFwupd *fwupd = self->fwupd;
+	FwupdDevice *entry = fwupd->boot_entry != NULL ? fwupd->boot_entry : fwupd->boot;
 	const gchar *version;
 
-	if (self->fwupd->state != STATUS_FWUPD_STATE_RUNNING)
+	if (fwupd->state != STATUS_FWUPD_STATE_RUNNING)
 		return "unknown";
-	if (boot == NULL)
+	if (fwupd->boot == NULL)
 		return "none";
-	version = fwupd_device_get_version(boot);
-	update_state = fwupd_device_get_update_state(
-	    self->fwupd->boot_entry != NULL ? self->fwupd->boot_entry : boot);
-	if (update_state == FWUPD_UPDATE_STATE_NEEDS_REBOOT)
+	version = fwupd_device_get_version(fwupd->boot);
+	if (fwupd_device_get_update_state(entry) == FWUPD_UPDATE_STATE_NEEDS_REBOOT)
 		return "reset_needed";
-	if (update_state == FWUPD_UPDATE_STATE_FAILED)
+	if (fwupd_device_get_update_state(entry) == FWUPD_UPDATE_STATE_FAILED)
 		return "ignored";
 	if (version == NULL || g_strcmp0(version, "0.0.0") == 0)
 		return "damaged";
 	if (self->version != NULL && status_version_compare(version, self->version) > 0)
 		return "reset_needed";
-	if (self->newest_boot != NULL &&
-	    status_version_compare(fwupd_release_get_version(self->newest_boot), version) > 0)
+	if (self->boot_offer != NULL && status_version_compare(self->boot_offer, version) > 0)
 		return "available";
 	return "current";
 }
 
 static void
-status_report_ensure_resets(StatusReport *self)
+report_ensure_resets(StatusReport *self)
 {
-	if (self->facts->host.module_lost)
+	const FuTdxHost *host = &self->facts->host;
+
+	if (host->module_lost)
 		g_ptr_array_add(self->resets, (gpointer) "module_lost");
 	if (g_strcmp0(self->boot_state, "reset_needed") == 0)
 		g_ptr_array_add(self->resets, (gpointer) "boot_module");
-	if (self->facts->host.attr_remaining_updates != NULL &&
-	    self->facts->host.remaining_updates == 0 && self->newest != NULL)
+	if (host->remaining_updates == 0 && self->offered != NULL)
 		g_ptr_array_add(self->resets, (gpointer) "remaining_updates");
 }
 
@@ -354,38 +281,27 @@ status_report_ensure_resets(StatusReport *self)
  * what follows
  */
 
-static gboolean
-status_report_is_lasting(const StatusReport *self)
-{
-	for (guint i = 0; i < self->reasons->len; i++) {
-		StatusReason *reason = g_ptr_array_index(self->reasons, i);
-		if (reason->lasting)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* fwupd offers only newer ones, and of these only those that this host can take */
 static StatusState
-status_report_find_state_of_releases(const StatusReport *self)
+report_find_state_of_releases(const StatusReport *self)
 {
 	const gchar *newest = self->metadata->newest;
 
-	if (status_report_has_failed(self))
+	if (report_has_failed(self))
 		return STATUS_STATE_FAILED;
-	if (self->newest == NULL && newest != NULL && !self->is_refused)
+	if (self->offered == NULL && newest != NULL && !self->is_refused)
 		return status_version_compare(newest, self->version) < 0 ? STATUS_STATE_NEWER
 									 : STATUS_STATE_CURRENT;
-	if (status_report_is_lasting(self))
+	if (self->is_lasting)
 		return STATUS_STATE_BLOCKED;
-	if (self->newest == NULL)
+	if (self->offered == NULL)
 		return STATUS_STATE_NO_RELEASE;
 	return self->reasons->len > 0 ? STATUS_STATE_BLOCKED : STATUS_STATE_AVAILABLE;
 }
 
 /* the gravest first */
 static StatusState
-status_report_find_state(const StatusReport *self)
+report_find_state(const StatusReport *self)
 {
 	if (self->facts->host.module_lost)
 		return STATUS_STATE_LOST;
@@ -393,18 +309,16 @@ status_report_find_state(const StatusReport *self)
 		return STATUS_STATE_UNKNOWN;
 	if (!self->facts->has_device)
 		return STATUS_STATE_NO_TDX;
-	if (self->version == NULL)
-		return STATUS_STATE_UNKNOWN;
-	if (self->fwupd->state == STATUS_FWUPD_STATE_UNKNOWN)
+	if (self->version == NULL || self->fwupd->state == STATUS_FWUPD_STATE_UNKNOWN)
 		return STATUS_STATE_UNKNOWN;
 	if (self->fwupd->state == STATUS_FWUPD_STATE_MISSING || self->fwupd->device == NULL)
 		return STATUS_STATE_NO_PLUGIN;
-	return status_report_find_state_of_releases(self);
+	return report_find_state_of_releases(self);
 }
 
 /* as far as this process can tell */
 static StatusTri
-status_report_find_updatable(const StatusReport *self)
+report_find_updatable(const StatusReport *self)
 {
 	if (self->state == STATUS_STATE_UNKNOWN)
 		return STATUS_TRI_UNKNOWN;
@@ -416,7 +330,7 @@ status_report_find_updatable(const StatusReport *self)
 
 /* for who has never seen TDX: the first thing that is missing */
 static gchar *
-status_report_explain_no_tdx(const StatusReport *self)
+report_explain_no_tdx(const StatusReport *self)
 {
 	for (guint i = 0; i < self->rungs->len; i++) {
 		const StatusRung *rung = g_ptr_array_index(self->rungs, i);
@@ -428,80 +342,71 @@ status_report_explain_no_tdx(const StatusReport *self)
 	return g_strdup("No TDX module can be seen on this machine");
 }
 
+/* what follows the version that is running */
 static gchar *
-status_report_build_verdict(const StatusReport *self)
+report_explain_running(const StatusReport *self)
 {
-	const gchar *newest = self->newest != NULL ? fwupd_release_get_version(self->newest) : NULL;
-	StatusReason *reason = self->reasons->len > 0 ? g_ptr_array_index(self->reasons, 0) : NULL;
+	const StatusMetadata *metadata = self->metadata;
+	const StatusReason *reason;
 
 	switch (self->state) {
 	case STATUS_STATE_CURRENT:
-		return g_strdup_printf("TDX module %s is running, the newest that fwupd has for "
-				       "this host",
-				       self->version);
+		return g_strdup(", the newest that fwupd has for this host");
 	case STATUS_STATE_NEWER:
-		return g_strdup_printf("TDX module %s is running, newer than %s, the newest that "
-				       "fwupd has for this host",
-				       self->version,
-				       self->metadata->newest);
+		return g_strdup_printf(", newer than %s, the newest that fwupd has for this host",
+				       metadata->newest);
 	case STATUS_STATE_AVAILABLE:
-		return g_strdup_printf("TDX module %s is running, and can be updated to %s now: "
-				       "fwupdmgr update",
-				       self->version,
-				       newest);
+		return g_strdup_printf(", and can be updated to %s now: fwupdmgr update",
+				       self->offered);
 	case STATUS_STATE_BLOCKED:
-		return g_strdup_printf("TDX module %s is running, and cannot be updated now: %s",
-				       self->version,
-				       reason->message);
+		reason = g_ptr_array_index(self->reasons, 0);
+		return g_strdup_printf(", and cannot be updated now: %s", reason->message);
 	case STATUS_STATE_NO_RELEASE:
 		if (self->is_refused)
-			return g_strdup_printf("TDX module %s is running, and %s is not for this "
-					       "host as it is: %s",
-					       self->version,
-					       self->metadata->newest,
-					       self->metadata->reason);
-		return g_strdup_printf("TDX module %s is running, and no remote of fwupd has a "
-				       "release for this CPU and series",
-				       self->version);
+			return g_strdup_printf(", and %s is not for this host as it is: %s",
+					       metadata->newest,
+					       metadata->reason);
+		return g_strdup(", and no remote of fwupd has a release for this CPU and series");
 	case STATUS_STATE_FAILED:
-		return g_strdup_printf("TDX module %s is running, and the last update failed: %s",
-				       self->version,
+		return g_strdup_printf(", and the last update failed: %s",
 				       fwupd_device_get_update_error(self->fwupd->entry));
-	case STATUS_STATE_NO_PLUGIN:
-		return g_strdup_printf("TDX module %s is running, and fwupd cannot update it, as "
-				       "%s",
-				       self->version,
+	default:
+		return g_strdup_printf(", and fwupd cannot update it, as %s",
 				       self->fwupd->state == STATUS_FWUPD_STATE_MISSING
 					   ? "it is not installed"
 					   : "its plugin tdx_module is missing");
-	case STATUS_STATE_NO_TDX:
-		return status_report_explain_no_tdx(self);
-	case STATUS_STATE_LOST:
-		return g_strdup("The TDX module is lost, and all TDs with it: only a full reset of "
-				"the host loads a TDX module again");
-	default:
-		return g_strdup_printf("It is not known if the TDX module%s%s is current: %s",
-				       self->version != NULL ? " " : "",
-				       self->version != NULL ? self->version : "",
-				       self->unknown->len > 0
-					   ? (const gchar *)g_ptr_array_index(self->unknown, 0)
-					   : self->facts->hung);
 	}
 }
 
-/**
- * status_report_new:
- * @facts: (transfer full): of this machine
- * @fwupd: (transfer full): what fwupd knows
- * @reapply: (transfer full): what is applied again after a reset
- * @tcbs: (transfer full) (element-type StatusTcb): what Intel says
- *
- * Finds out what this host is.
- *
- * Returns: (transfer full): a report
- **/
+static gchar *
+report_build_verdict(const StatusReport *self)
+{
+	const gchar *version = self->version != NULL ? self->version : "";
+	const gchar *why = self->facts->hung;
+	g_autofree gchar *running = NULL;
+
+	if (self->state == STATUS_STATE_NO_TDX)
+		return report_explain_no_tdx(self);
+	if (self->state == STATUS_STATE_LOST)
+		return g_strdup("The TDX module is lost, and all TDs with it: only a full reset of "
+				"the host loads a TDX module again");
+	if (self->state == STATUS_STATE_UNKNOWN) {
+		if (self->unknown->len > 0)
+			why = g_ptr_array_index(self->unknown, 0);
+		return g_strdup_printf("It is not known if the TDX module%s%s is current: %s",
+				       version[0] != '\0' ? " " : "",
+				       version,
+				       why);
+	}
+	running = report_explain_running(self);
+	return g_strdup_printf("TDX module %s is running%s", version, running);
+}
+
 StatusReport *
-status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply, GPtrArray *tcbs)
+status_report_new(const StatusFacts *facts,
+		  const StatusFwupd *fwupd,
+		  const StatusReapply *reapply,
+		  GPtrArray *tcbs)
 {
 	StatusReport *self = g_new0(StatusReport, 1);
 
@@ -509,25 +414,26 @@ status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply
 	self->fwupd = fwupd;
 	self->reapply = reapply;
 	self->tcbs = tcbs;
-	self->reasons = g_ptr_array_new_with_free_func((GDestroyNotify)status_reason_free);
-	self->unknown = g_ptr_array_new_with_free_func(g_free);
+	self->reasons = g_ptr_array_new();
+	self->unknown = g_ptr_array_new();
 	self->resets = g_ptr_array_new();
 	self->version = facts->host.module_version;
+	self->svn = fu_tdx_preflight_version_to_svn(self->version);
+	if (self->version != NULL)
+		self->released = tdx_released_find_by_version(self->version);
 	self->seamldr = facts->host.seamldr_version;
 	if (self->seamldr == NULL && fwupd->device != NULL)
 		self->seamldr = fwupd_device_get_version_bootloader(fwupd->device);
 	self->metadata = status_metadata_new(fwupd, self->seamldr);
-	self->newest = status_report_find_newest(fwupd->releases);
-	self->newest_boot = status_report_find_newest(fwupd->boot_releases);
-	self->is_refused = status_report_find_refused(self);
-	status_report_ensure_reasons(self);
-	status_report_ensure_unknown(self);
-	self->source = status_report_find_source(self);
-	self->boot_state = status_report_find_boot_state(self);
-	status_report_ensure_resets(self);
-	self->state = status_report_find_state(self);
-	self->updatable = status_report_find_updatable(self);
+	report_ensure_releases(self);
+	report_ensure_reasons(self);
+	report_ensure_unknown(self);
+	self->source = report_find_source(self);
+	self->boot_state = report_find_boot_state(self);
+	report_ensure_resets(self);
+	self->state = report_find_state(self);
+	self->updatable = report_find_updatable(self);
 	self->rungs = status_ladder_build(self);
-	self->verdict = status_report_build_verdict(self);
+	self->verdict = report_build_verdict(self);
 	return self;
 }

@@ -11,20 +11,10 @@
 #include "config.h"
 
 #include "status.h"
-#include "tdx-released.h"
-
-static void
-status_tcb_free(StatusTcb *self)
-{
-	g_free(self->filename);
-	g_free(self->error);
-	g_clear_pointer(&self->info, tdx_tcb_info_free);
-	g_free(self);
-}
 
 /* also one that is not valid any more, of which only that is said */
 static void
-status_tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
+tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -40,7 +30,7 @@ status_tcb_read(StatusTcb *self, const gchar *chain, const gchar *root)
 
 /* the lowest one of the series of @svn from which on all is well */
 static guint16
-status_tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
+tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
 {
 	guint16 found = 0;
 
@@ -52,17 +42,9 @@ status_tcb_find_svn(const TdxTcbInfo *info, guint16 svn)
 	return found;
 }
 
-/* as far as it is known which have been released */
-static const gchar *
-status_tcb_find_version(guint16 svn)
-{
-	const TdxReleased *released = tdx_released_find_by_svn(svn);
-	return released != NULL ? released->version : NULL;
-}
-
 /* family, model and type follow its first byte */
 static gboolean
-status_tcb_check_platform(StatusTcb *self, guint32 cpu)
+tcb_check_platform(StatusTcb *self, guint32 cpu)
 {
 	g_autofree gchar *expected = g_strdup_printf("%04X", cpu >> 4);
 
@@ -79,46 +61,32 @@ status_tcb_check_platform(StatusTcb *self, guint32 cpu)
 }
 
 static void
-status_tcb_judge(StatusTcb *self, const StatusFacts *facts)
+tcb_judge(StatusTcb *self, const StatusFacts *facts)
 {
 	const gchar *version = facts->host.module_version;
-	const TdxReleased *released = version != NULL ? tdx_released_find_by_version(version)
-						      : NULL;
+	const TdxReleased *released = NULL;
 
 	self->status = "refused";
-	if (self->info == NULL || !status_tcb_check_platform(self, facts->host.cpu))
+	if (self->info == NULL || !tcb_check_platform(self, facts->host.cpu))
 		return;
 	self->status = "unknown";
+	if (version != NULL)
+		released = tdx_released_find_by_version(version);
 	if (released == NULL)
 		return;
 	self->level = tdx_tcb_info_find_level(self->info, released->svn);
-	self->svn = status_tcb_find_svn(self->info, released->svn);
-	if (self->svn != 0)
-		self->version = status_tcb_find_version(self->svn);
+	self->svn = tcb_find_svn(self->info, released->svn);
+	released = tdx_released_find_by_svn(self->svn);
+	self->version = released != NULL ? released->version : NULL;
 	if (self->level != NULL)
 		self->status = self->info->stale ? "stale" : self->level->status;
 }
 
-/**
- * status_tcb_load:
- * @filenames: (nullable) (array zero-terminated=1): of TCB infos
- * @chains: (nullable) (array zero-terminated=1): of their certificates, in the same order; for the
- *   rest these are beside the TCB info, with `.pem` in place of `.json`
- * @root: SHA-256 of the public key of the root, normally TDX_TCB_INFO_ROOT
- * @facts: of this machine
- *
- * Reads TCB infos, and looks up what they say.
- *
- * Returns: (transfer full) (element-type StatusTcb): also those that are refused
- **/
 GPtrArray *
-status_tcb_load(const gchar *const *filenames,
-		const gchar *const *chains,
-		const gchar *root,
-		const StatusFacts *facts)
+status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const StatusFacts *facts)
 {
-	guint n_chains = chains != NULL ? g_strv_length((gchar **)chains) : 0;
-	GPtrArray *tcbs = g_ptr_array_new_with_free_func((GDestroyNotify)status_tcb_free);
+	guint n_chains = chains != NULL ? g_strv_length(chains) : 0;
+	GPtrArray *tcbs = g_ptr_array_new();
 
 	for (guint i = 0; filenames != NULL && filenames[i] != NULL; i++) {
 		StatusTcb *self = g_new0(StatusTcb, 1);
@@ -127,10 +95,10 @@ status_tcb_load(const gchar *const *filenames,
 		if (g_str_has_suffix(chain->str, ".json"))
 			g_string_truncate(chain, chain->len - strlen(".json"));
 		g_string_append(chain, ".pem");
-		self->filename = g_strdup(filenames[i]);
+		self->filename = filenames[i];
 		g_ptr_array_add(tcbs, self);
-		status_tcb_read(self, i < n_chains ? chains[i] : chain->str, root);
-		status_tcb_judge(self, facts);
+		tcb_read(self, i < n_chains ? chains[i] : chain->str, root);
+		tcb_judge(self, facts);
 	}
 	return tcbs;
 }

@@ -9,200 +9,113 @@
 #include <fwupdplugin.h>
 
 #include "fu-tdx-host.h"
+#include "tdx-released.h"
 #include "tdx-tcb-info.h"
 
-/**
- * StatusTri:
- *
- * A boolean that may not be known.
- **/
-typedef enum {
-	STATUS_TRI_UNKNOWN,
-	STATUS_TRI_FALSE,
-	STATUS_TRI_TRUE,
-} StatusTri;
+/*
+ * One look is made, and lives until the program ends: nothing of it is freed. Each step takes what
+ * is known so far, and none fails: what cannot be learned is unknown, and has an error.
+ */
 
-/* status-facts.c */
+/* a boolean that may not be known */
+typedef enum { STATUS_TRI_UNKNOWN, STATUS_TRI_FALSE, STATUS_TRI_TRUE } StatusTri;
 
-/**
- * StatusFacts:
- * @host: what the plugin knows of a host
- * @vendor: (nullable): of the CPU, e.g. `GenuineIntel`
- * @cpu_flags: (nullable): those of the first CPU
- * @kvm: (nullable): the parameter `tdx` of kvm_intel, e.g. `Y`
- * @config: (nullable): the kernel's CONFIG_INTEL_TDX_HOST, `y` or `n`
- * @hibernation: (nullable): the kernel's CONFIG_HIBERNATION, `y`
- * @cmdline: (nullable): the command line of the running kernel
- * @kernel: its release, e.g. `7.2.13`
- * @hung: (nullable): what did not answer in time
- * @has_device: if the kernel has a `tdx_host`
- * @is_root: if nothing is kept from this process because of who it is
- *
- * One look at this machine; each file is read once.
- **/
+/* status-facts.c: this machine; each file is read once, and again only if another one hangs */
 typedef struct {
-	FuTdxHost host;
-	gchar *vendor;
-	gchar *cpu_flags;
-	gchar *kvm;
-	gchar *config;
-	gchar *hibernation;
-	gchar *cmdline;
-	gchar *kernel;
-	gchar *hung;
+	FuTdxHost host;	    /* what the plugin knows of it */
+	gchar *vendor;	    /* (nullable): of the CPU, e.g. `GenuineIntel` */
+	gchar *cpu_flags;   /* (nullable): those of the first CPU */
+	gchar *kvm;	    /* (nullable): the parameter `tdx` of kvm_intel, e.g. `Y` */
+	gchar *config;	    /* (nullable): CONFIG_INTEL_TDX_HOST, `y` or `n` */
+	gchar *hibernation; /* (nullable): CONFIG_HIBERNATION, `y` */
+	gchar *cmdline;	    /* (nullable): of the running kernel */
+	gchar *kernel;	    /* its release, e.g. `7.2.13` */
+	const gchar *hung;  /* (nullable): what did not answer in time */
 	gboolean has_device;
-	gboolean is_root;
+	gboolean is_root; /* if nothing is kept from this process because of who it is */
 } StatusFacts;
 
+/* makes @text of the facts, and returns the exit status of the program */
+typedef gint (*StatusFunc)(const StatusFacts *facts, gpointer user_data, gchar **text);
+
+/* returns: (transfer full): a context that knows where the files of fwupd are */
 FuContext *
 status_context_new(void);
-StatusFacts *
-status_facts_new(guint timeout, GError **error);
-void
-status_facts_free(StatusFacts *self);
+/* calls @func in another process, without what does not answer within @timeout seconds; returns:
+ * (transfer full): the text that @func has made, or %NULL with @error */
+gchar *
+status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusFacts, status_facts_free)
-
-/* status-fwupd.c */
-
-/**
- * StatusFwupdState:
- * @STATUS_FWUPD_STATE_RUNNING: it has answered
- * @STATUS_FWUPD_STATE_MISSING: it is not installed
- * @STATUS_FWUPD_STATE_UNKNOWN: it has not answered
- **/
+/* status-fwupd.c: what fwupd knows */
 typedef enum {
 	STATUS_FWUPD_STATE_RUNNING,
 	STATUS_FWUPD_STATE_MISSING,
-	STATUS_FWUPD_STATE_UNKNOWN,
+	STATUS_FWUPD_STATE_UNKNOWN, /* it has not answered */
 } StatusFwupdState;
 
-/**
- * StatusFwupd:
- * @state: if it has answered
- * @error: (nullable): why not, or what it did not tell
- * @version: (nullable): its version
- * @has_plugin: if the plugin is loaded
- * @device: (nullable): the TDX module that is running
- * @boot: (nullable): the TDX module that the next boot loads
- * @entry: (nullable): the last update of @device
- * @boot_entry: (nullable): the last update of @boot
- * @releases: (element-type FwupdRelease): that @device can take, the newest first
- * @boot_releases: (element-type FwupdRelease): that @boot can take, the newest first
- * @remotes: (element-type FwupdRemote): those that are enabled
- *
- * What fwupd knows.
- **/
 typedef struct {
 	StatusFwupdState state;
-	gchar *error;
-	gchar *version;
-	gboolean has_plugin;
-	FwupdDevice *device;
-	FwupdDevice *boot;
-	FwupdDevice *entry;
-	FwupdDevice *boot_entry;
-	GPtrArray *releases;
-	GPtrArray *boot_releases;
-	GPtrArray *remotes;
+	gchar *error;		  /* (nullable): why it has not answered, or what it did not tell */
+	gchar *version;		  /* (nullable) */
+	gboolean has_plugin;	  /* if it is loaded */
+	FwupdDevice *device;	  /* (nullable): the TDX module that is running */
+	FwupdDevice *boot;	  /* (nullable): the one that the next boot loads */
+	FwupdDevice *entry;	  /* (nullable): the last update of @device */
+	FwupdDevice *boot_entry;  /* (nullable): the last update of @boot */
+	GPtrArray *releases;	  /* (element-type FwupdRelease): that @device can take */
+	GPtrArray *boot_releases; /* (element-type FwupdRelease): that @boot can take */
+	GPtrArray *remotes;	  /* (element-type FwupdRemote): those that are enabled */
 } StatusFwupd;
 
+/* D-Bus starts fwupd, if it is not running; @timeout is in seconds, for all questions together */
 StatusFwupd *
 status_fwupd_new(guint timeout);
-void
-status_fwupd_free(StatusFwupd *self);
+/* cancels a #GCancellable, once */
+gboolean
+status_cancel_cb(gpointer user_data);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusFwupd, status_fwupd_free)
-
-/* status-metadata.c */
-
-/**
- * StatusMetadata:
- * @error: (nullable): why it is not known
- * @remotes: (element-type utf8): the IDs of those that have TDX modules for any host
- * @newest: (nullable): the newest version for this CPU and series, if this host can take it or not
- * @reason: (nullable): why not, if it cannot
- *
- * What the remotes have.
- **/
+/* status-metadata.c: what the remotes have */
 typedef struct {
-	gchar *error;
-	GPtrArray *remotes;
-	gchar *newest;
-	gchar *reason;
+	gchar *error;	     /* (nullable): why it is not known */
+	GPtrArray *remotes;  /* (element-type utf8): the IDs of those with TDX modules */
+	const gchar *newest; /* (nullable): for this CPU and series, also if it is refused */
+	gchar *reason;	     /* (nullable): why this host cannot take it */
 } StatusMetadata;
 
 StatusMetadata *
 status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr);
-void
-status_metadata_free(StatusMetadata *self);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusMetadata, status_metadata_free)
-
-/* status-reapply.c */
-
-/**
- * StatusReapply:
- * @state: (nullable): that of `tdx-module-reapply status`, or %NULL if it has not answered
- * @reason: (nullable): why it does nothing, or why it has not answered
- * @stored: (nullable): the version that is stored
- * @missing: (nullable): the version that was installed and is not stored
- * @enabled: if it is done at boot
- *
- * What is applied again after a reset.
- **/
+/* status-reapply.c: what is applied again after a reset */
 typedef struct {
-	gchar *state;
-	gchar *reason;
-	gchar *stored;
-	gchar *missing;
-	gboolean enabled;
+	gchar *state;	  /* (nullable): of `tdx-module-reapply status`, if it has answered */
+	gchar *reason;	  /* (nullable): why it does nothing, or has not answered */
+	gchar *stored;	  /* (nullable): the version that is stored */
+	gchar *missing;	  /* (nullable): the version that was installed and is not stored */
+	gboolean enabled; /* if it is done at boot */
 } StatusReapply;
 
+/* @timeout is in seconds, and 0 does not ask */
 StatusReapply *
 status_reapply_new(guint timeout);
-void
-status_reapply_free(StatusReapply *self);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusReapply, status_reapply_free)
-
-/* status-tcb.c */
-
-/**
- * StatusTcb:
- * @filename: of the TCB info
- * @info: (nullable): what it says, or %NULL if it is refused
- * @error: (nullable): why it is refused
- * @level: (nullable): of the TDX module that is running, if that is known
- * @status: a fixed code, e.g. `OutOfDate`, `stale`, `unknown` or `refused`
- * @svn: from which SVN on TDX modules of the series are up to date, or 0
- * @version: (nullable): the first that has it
- *
- * What a TCB info of Intel's says about the TDX module that is running.
- **/
+/* status-tcb.c: what a TCB info of Intel's says about the TDX module that is running */
 typedef struct {
-	gchar *filename;
-	TdxTcbInfo *info;
-	gchar *error;
-	const TdxTcbLevel *level;
-	const gchar *status;
-	guint16 svn;
-	const gchar *version;
+	const gchar *filename;
+	TdxTcbInfo *info;	  /* (nullable): if it is not refused */
+	gchar *error;		  /* (nullable): why it is refused */
+	const TdxTcbLevel *level; /* (nullable): of the module, if that is known */
+	const gchar *status;  /* a fixed code: `stale`, `unknown`, `refused` or that of @level */
+	guint16 svn;	      /* from which on the series is up to date, or 0 */
+	const gchar *version; /* (nullable): the first that has it */
 } StatusTcb;
 
+/* @chains are the certificates of @filenames in the same order, and the rest has them beside it as
+ * `.pem`; @root is the SHA-256 of the public key of their root; returns: (element-type StatusTcb)
+ */
 GPtrArray *
-status_tcb_load(const gchar *const *filenames,
-		const gchar *const *chains,
-		const gchar *root,
-		const StatusFacts *facts);
+status_tcb_load(gchar **filenames, gchar **chains, const gchar *root, const StatusFacts *facts);
 
-/* status-report.c */
-
-/**
- * StatusState:
- *
- * What this host is for a roll-out; the names are in docs/operators.md.
- **/
+/* status-report.c: what follows; the names of states are in docs/operators.md */
 typedef enum {
 	STATUS_STATE_CURRENT,
 	STATUS_STATE_NEWER,
@@ -217,127 +130,104 @@ typedef enum {
 	STATUS_STATE_LAST,
 } StatusState;
 
-/**
- * StatusReason:
- * @code: that of the preflight, or `fwupd` if only fwupd knows
- * @lasting: if only a reset or a change of the host helps
- * @message: what was found, what is needed, what to do
- *
- * Why the TDX module cannot be updated now.
- **/
 typedef struct {
-	const gchar *code;
-	gboolean lasting;
-	gchar *message;
+	const gchar *name;
+	gint exit; /* of the program */
+} StatusStateInfo;
+
+extern const StatusStateInfo status_states[STATUS_STATE_LAST];
+
+/* why the TDX module cannot be updated now */
+typedef struct {
+	const gchar *code; /* that of the preflight, or `fwupd` if only fwupd knows */
+	gboolean lasting;  /* if only a reset or a change of the host helps */
+	gchar *message;	   /* what was found, what is needed, what to do */
 } StatusReason;
 
-/**
- * StatusReport:
- * @state: what this host is
- * @verdict: in one sentence
- * @version: (nullable): of the TDX module that is running
- * @seamldr: (nullable): the P-SEAMLDR
- * @source: where the TDX module came from: `runtime`, `esp`, `bios` or `unknown`
- * @reasons: (element-type StatusReason): why it cannot be updated now
- * @unknown: (element-type utf8): what could not be learned
- * @newest: (nullable): the newest release that fwupd offers
- * @newest_boot: (nullable): the newest release that fwupd offers for the next boot
- * @is_refused: if this host cannot take the newest one that the remotes have
- * @updatable: if an update would be accepted now
- * @boot_state: what the next boot brings: `none`, `unknown`, `damaged`, `ignored`, `reset_needed`,
- *   `available` or `current`
- * @resets: (element-type utf8): why a reset is needed, fixed codes
- * @rungs: (element-type StatusRung): the same for a person, from the ground up
- *
- * All that is known, and what follows from it.
- **/
 typedef struct {
-	StatusFacts *facts;
-	StatusFwupd *fwupd;
-	StatusMetadata *metadata;
-	StatusReapply *reapply;
-	GPtrArray *tcbs;
+	const StatusFacts *facts;
+	const StatusFwupd *fwupd;
+	const StatusMetadata *metadata;
+	const StatusReapply *reapply;
+	GPtrArray *tcbs; /* (element-type StatusTcb) */
 	StatusState state;
-	gchar *verdict;
-	const gchar *version;
-	const gchar *seamldr;
-	const gchar *source;
-	GPtrArray *reasons;
-	GPtrArray *unknown;
-	FwupdRelease *newest;
-	FwupdRelease *newest_boot;
-	gboolean is_refused;
-	StatusTri updatable;
-	const gchar *boot_state;
-	GPtrArray *resets;
-	GPtrArray *rungs;
+	gchar *verdict;		     /* in one sentence */
+	const gchar *version;	     /* (nullable): of the TDX module that is running */
+	guint svn;		     /* at least that one, or 0 */
+	const TdxReleased *released; /* (nullable): if it is one of Intel's */
+	const gchar *seamldr;	     /* (nullable): the version of the P-SEAMLDR */
+	const gchar *source;	     /* of the module: `runtime`, `esp`, `bios` or `unknown` */
+	GPtrArray *reasons;	     /* (element-type StatusReason) */
+	gboolean is_lasting;	     /* if one of @reasons is */
+	GPtrArray *unknown;	     /* (element-type utf8): what could not be learned */
+	const gchar *offered;	     /* (nullable): the newest version that fwupd offers */
+	const gchar *urgency;	     /* (nullable): of @offered */
+	const gchar *boot_offer;     /* (nullable): the newest version for the next boot */
+	gboolean is_refused;	     /* if this host cannot take the newest one of the remotes */
+	StatusTri updatable;	     /* if an update would be accepted now */
+	const gchar *boot_state;     /* one of status_boot_states */
+	GPtrArray *resets;	     /* (element-type utf8): of status_resets */
+	GPtrArray *rungs;	     /* (element-type StatusRung): the same for a person */
 } StatusReport;
 
-extern const gchar *const status_boot_states[];
-extern const gchar *const status_resets[];
+extern const gchar *const status_boot_states[]; /* what the next boot brings */
+extern const gchar *const status_resets[];	/* why a full reset is needed */
 
 StatusReport *
-status_report_new(StatusFacts *facts, StatusFwupd *fwupd, StatusReapply *reapply, GPtrArray *tcbs);
-void
-status_report_free(StatusReport *self);
+status_report_new(const StatusFacts *facts,
+		  const StatusFwupd *fwupd,
+		  const StatusReapply *reapply,
+		  GPtrArray *tcbs);
+/* returns: (nullable): the reason with that @code, if it holds */
 const StatusReason *
 status_report_find_reason(const StatusReport *self, const gchar *code);
+gint
+status_version_compare(const gchar *version1, const gchar *version2);
+/* if that remote of fwupd has TDX modules for any host */
 StatusTri
 status_report_has_tdx(const StatusReport *self, FwupdRemote *remote);
-const gchar *
-status_state_to_string(StatusState state);
-gint
-status_state_to_exit(StatusState state);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatusReport, status_report_free)
-
-/* status-ladder.c */
-
-/**
- * StatusResult:
- *
- * What is printed before a rung.
- **/
+/* status-ladder.c: the report for a person */
 typedef enum {
 	STATUS_RESULT_PASS,
 	STATUS_RESULT_WARN,
 	STATUS_RESULT_FAIL,
 	STATUS_RESULT_SKIP,
 	STATUS_RESULT_UNKNOWN,
+	STATUS_RESULT_LAST,
 } StatusResult;
 
-/**
- * StatusRung:
- * @name: a fixed code, e.g. `updates-left`
- * @title: for people
- * @found: what was found
- * @advice: (nullable): what to do
- *
- * A step from the hardware up to what happens after a reset.
- **/
 typedef struct {
 	const gchar *name;
-	const gchar *title;
+	const gchar *color; /* as in ECMA-48 */
+} StatusResultInfo;
+
+extern const StatusResultInfo status_results[STATUS_RESULT_LAST];
+
+/* a step from the hardware up to what happens after a reset */
+typedef struct {
+	const gchar *name;  /* a fixed code, e.g. `updates-left` */
+	const gchar *title; /* for people */
 	StatusResult result;
 	gchar *found;
-	const gchar *advice;
+	const gchar *advice; /* (nullable): what to do */
 } StatusRung;
 
+/* returns: (element-type StatusRung): from the ground up */
 GPtrArray *
 status_ladder_build(const StatusReport *report);
-const gchar *
-status_result_to_string(StatusResult result);
+/* the verdict and each rung */
 gchar *
 status_ladder_print(const StatusReport *report, gboolean colors);
 
-/* status-metrics.c */
-
+/* status-metrics.c and status-json.c: the report for other programs */
+/* Prometheus' text format */
 gchar *
 status_metrics_build(const StatusReport *report);
+/* a feature file of node-feature-discovery, which expires after a day; the version of the TDX
+ * module is not among them, as node-feature-discovery is about to have it */
 gchar *
 status_features_build(const StatusReport *report);
-
-/* status-json.c */
-
+/* with a newline */
 gchar *
 status_json_build(const StatusReport *report);

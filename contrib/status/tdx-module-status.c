@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,8 @@
 
 #include "status.h"
 
-#define STATUS_TIMEOUT_FACTS 2 /* seconds, for each file */
-#define STATUS_TCB_INFO_DIR  "/etc/tdx-module/tcb-info"
+#define STATUS_TIMEOUT_FACTS 2				       /* seconds, for each file */
+#define STATUS_TCB_INFOS     "/etc/tdx-module/tcb-info/*.json" /* of the operator */
 
 typedef struct {
 	gboolean features;
@@ -28,47 +29,11 @@ typedef struct {
 	gboolean metrics;
 	gboolean verdict;
 	gchar *output;
+	gboolean colors;
 	gint timeout;
 	gchar **tcb_infos;
 	gchar **tcb_chains;
 } StatusOptions;
-
-static void
-status_options_clear(StatusOptions *self)
-{
-	g_free(self->output);
-	g_strfreev(self->tcb_infos);
-	g_strfreev(self->tcb_chains);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StatusOptions, status_options_clear)
-
-static gint
-status_compare_cb(gconstpointer a, gconstpointer b)
-{
-	return g_strcmp0(*(const gchar *const *)a, *(const gchar *const *)b);
-}
-
-/* those of the operator's folder, if none is given */
-static void
-status_options_ensure_tcb_infos(StatusOptions *self)
-{
-	const gchar *name;
-	g_autoptr(GDir) dir = NULL;
-	g_autoptr(GPtrArray) filenames = g_ptr_array_new();
-
-	if (self->tcb_infos != NULL)
-		return;
-	dir = g_dir_open(STATUS_TCB_INFO_DIR, 0, NULL);
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		if (g_str_has_suffix(name, ".json"))
-			g_ptr_array_add(filenames,
-					g_build_filename(STATUS_TCB_INFO_DIR, name, NULL));
-	}
-	g_ptr_array_sort(filenames, status_compare_cb);
-	g_ptr_array_add(filenames, NULL);
-	self->tcb_infos = (gchar **)g_ptr_array_free(g_steal_pointer(&filenames), FALSE);
-}
 
 static gboolean
 status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **error)
@@ -90,6 +55,7 @@ status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **er
 	    OPTION("timeout", INT, timeout, "Wait so long for fwupd (30)", "SECONDS"),
 	    {NULL}};
 #undef OPTION
+	glob_t found = {0};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
 	g_option_context_set_summary(context,
@@ -107,45 +73,34 @@ status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **er
 				    "--nfd, a --timeout from 1 to 3600, and no arguments");
 		return FALSE;
 	}
-	status_options_ensure_tcb_infos(self);
+	if (self->tcb_infos == NULL && glob(STATUS_TCB_INFOS, GLOB_PERIOD, NULL, &found) == 0)
+		self->tcb_infos = found.gl_pathv;
 	return TRUE;
 }
 
-static StatusReport *
-status_look(const StatusOptions *options, GError **error)
+static gint
+status_answer(const StatusFacts *facts, gpointer user_data, gchar **text)
 {
-	guint timeout = options->timeout;
-	StatusFacts *facts = status_facts_new(MIN(timeout, STATUS_TIMEOUT_FACTS), error);
-	StatusFwupd *fwupd;
-
-	if (facts == NULL)
-		return NULL;
-	fwupd = status_fwupd_new(timeout);
-	return status_report_new(
+	const StatusOptions *options = user_data;
+	StatusFwupd *fwupd = status_fwupd_new(options->timeout);
+	gboolean answers = fwupd->state == STATUS_FWUPD_STATE_RUNNING;
+	StatusReport *report = status_report_new(
 	    facts,
 	    fwupd,
-	    status_reapply_new(fwupd->state == STATUS_FWUPD_STATE_RUNNING ? timeout : 0),
-	    status_tcb_load((const gchar *const *)options->tcb_infos,
-			    (const gchar *const *)options->tcb_chains,
-			    TDX_TCB_INFO_ROOT,
-			    facts));
-}
-
-static gchar *
-status_build(const StatusOptions *options, const StatusReport *report)
-{
-	gboolean colors =
-	    options->output == NULL && isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+	    status_reapply_new(answers ? options->timeout : 0),
+	    status_tcb_load(options->tcb_infos, options->tcb_chains, TDX_TCB_INFO_ROOT, facts));
 
 	if (options->json)
-		return status_json_build(report);
-	if (options->metrics)
-		return status_metrics_build(report);
-	if (options->features)
-		return status_features_build(report);
-	if (options->verdict)
-		return g_strconcat(report->verdict, "\n", NULL);
-	return status_ladder_print(report, colors);
+		*text = status_json_build(report);
+	else if (options->metrics)
+		*text = status_metrics_build(report);
+	else if (options->features)
+		*text = status_features_build(report);
+	else if (options->verdict)
+		*text = g_strconcat(report->verdict, "\n", NULL);
+	else
+		*text = status_ladder_print(report, options->colors);
+	return status_states[report->state].exit;
 }
 
 /* nobody sees half a file: node-feature-discovery reads all but those that begin with a dot */
@@ -175,19 +130,24 @@ status_write(const gchar *filename, const gchar *text, GError **error)
 int
 main(int argc, char *argv[])
 {
-	g_auto(StatusOptions) options = {.timeout = 30};
+	StatusOptions options = {.timeout = 30};
+	gint rc = EXIT_FAILURE;
 	g_autofree gchar *text = NULL;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(StatusReport) report = NULL;
 
 	setlocale(LC_ALL, "");
+	setlocale(LC_COLLATE, "C");
 	if (!status_options_parse(&options, &argc, &argv, &error)) {
 		g_printerr("%s; see --help\n", error->message);
 		return 2;
 	}
-	report = status_look(&options, &error);
-	if (report != NULL)
-		text = status_build(&options, report);
+	options.colors =
+	    options.output == NULL && isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+	text = status_facts_run(status_answer,
+				&options,
+				MIN(options.timeout, STATUS_TIMEOUT_FACTS),
+				&rc,
+				&error);
 	if (text == NULL ||
 	    (options.output != NULL && !status_write(options.output, text, &error))) {
 		g_printerr("%s\n", error->message);
@@ -195,7 +155,5 @@ main(int argc, char *argv[])
 	}
 	if (options.output != NULL)
 		return EXIT_SUCCESS;
-	if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
-		return EXIT_FAILURE;
-	return status_state_to_exit(report->state);
+	return fputs(text, stdout) == EOF || fflush(stdout) != 0 ? EXIT_FAILURE : rc;
 }
