@@ -370,7 +370,7 @@ class RolloutTest(FleetCase):
     def test_soak(self) -> None:
         """What happens while a batch soaks stops the rollout too."""
         self.add("s1", "s2")
-        process = self.start("rollout", tdx_module_confirm=True, tdx_module_soak=5)
+        process = self.start("rollout", tdx_module_confirm=True, tdx_module_soak=15)
         report = self.here / "tdx-module-report.csv"
         self.wait_for(process, lambda: report.exists() and "current" in report.read_text(encoding="utf-8"))
         self.hosts["s1"].mock.set(lost="1")
