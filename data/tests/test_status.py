@@ -453,6 +453,11 @@ class UserTest(StatusCase):
     def run_status(self, bed: Testbed, *options: str, **env: str) -> subprocess.CompletedProcess:
         for folder in bed.tmp, Path(bed.umockdev.get_root_dir()):
             folder.chmod(0o755)
+        # where a build that measures coverage may write
+        writable = bed.tmp / "nobody"
+        writable.mkdir(exist_ok=True)
+        writable.chmod(0o777)
+        env["GCOV_PREFIX"] = str(writable)
         prefix = [f"{key}={value}" for key, value in env.items()]
         user = ["setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
         return bed.run_tool(
