@@ -16,10 +16,7 @@ reapply_host_clear(ReapplyHost *self)
 	g_clear_object(&self->device);
 	g_clear_object(&self->boot_device);
 	g_clear_object(&self->entry);
-	self->running = NULL;
-	self->version = NULL;
-	self->sha1 = NULL;
-	self->ignored = NULL;
+	self->running = self->version = self->sha1 = self->ignored = NULL;
 }
 
 void
