@@ -1168,6 +1168,8 @@ class StoreTest(ReapplyCase):
 
     def test_power_cut_store(self) -> None:
         """What is said to be stored is, and else what was before; never half of it."""
+        if os.environ.get("TDX_PRELOAD"):
+            self.skipTest("with the sanitizers not all that is synced is seen")
         reapply = self.make_second()
         for ended in self.points(reapply, Disk(reapply), "store"):
             status = reapply.status()
