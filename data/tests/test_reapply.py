@@ -1169,7 +1169,7 @@ class StoreTest(ReapplyCase):
     def test_power_cut_store(self) -> None:
         """What is said to be stored is, and else what was before; never half of it."""
         if os.environ.get("TDX_PRELOAD"):
-            self.skipTest("with the sanitizers not all that is synced is seen")
+            self.skipTest("the bounds of a download are too low for the sanitizers in it")
         reapply = self.make_second()
         for ended in self.points(reapply, Disk(reapply), "store"):
             status = reapply.status()
