@@ -95,8 +95,9 @@ contrib/setup.sh build --werror
 if [ -n "${all:-}" ]; then
     everything
 else
+    # they wait for daemons much of their time
     # shellcheck disable=SC2046 # a list
-    meson test -C build --no-rebuild --setup quick --print-errorlogs \
+    meson test -C build --no-rebuild --setup quick --print-errorlogs --num-processes $((2 * $(nproc))) \
         ${1:+$(printf -- '--suite %s ' "$@")} || status=1
     /usr/bin/python3 -B contrib/ci/count-tests.py build
 fi

@@ -128,6 +128,14 @@ def start_bus() -> Path:
     return path
 
 
+@functools.lru_cache(maxsize=None)
+def kept() -> Path:
+    """A folder for what the first daemon makes once in its life: a key, and the names of vendors."""
+    folder = Path(tempfile.mkdtemp(prefix="tdx-kept-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
 class MockHost:
     """The mock kernel with the simulated P-SEAMLDR behind it."""
 
@@ -196,7 +204,18 @@ class Testbed(Client):
         self.mounts = self._mount_mock()
         self.trust(signer_of())
         self._write_config(config, only_trusted)
+        self._start_first_daemon()
+
+    def _start_first_daemon(self) -> None:
+        """It has what the first of all has made, which took most of that one's time."""
+        made = ["lib/fwupd/pki/secret.key", "lib/fwupd/pki/client.pem", "cache/fwupd/quirks.db"]
+        (self.tmp / "var/lib/fwupd/pki").mkdir()
+        for path in map(Path, made):
+            if (kept() / path.name).exists():
+                shutil.copy2(kept() / path.name, self.tmp / "var" / path)
         self.start_daemon()
+        for path in map(Path, made):
+            shutil.copy2(self.tmp / "var" / path, kept() / path.name)
 
     def _mount_mock(self) -> List[str]:
         if self.umockdev is None:
