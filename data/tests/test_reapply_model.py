@@ -40,6 +40,7 @@ class Model:
         self.random = random.Random(seed)
         self.last: Optional[str] = None
         self.cleared = True
+        self.installed = False  # since it was cleared
         self.seen = False
         self.log: List[str] = [f"seed {seed}"]
         for name in self.cabinets:
@@ -62,6 +63,9 @@ class Model:
         if self.random.random() < 0.2:
             prefix = ["timeout", "--signal=KILL", f"{self.random.uniform(0.005, 0.2):.3f}"]
             self.kills += 1
+            # what cannot say any more that it has stored something
+            if args[0] == "store" and (self.installed or args[1] in self.cabinets.values()):
+                self.cleared = False
         self.seen = not prefix
         return self.note(self.reapply(*args, prefix=prefix, check=None))
 
@@ -81,6 +85,7 @@ class Model:
         self.log.append(f"  {done.returncode}: {done.stdout.strip().splitlines()[-1:]}")
         if done.returncode == 0:
             self.last = name
+            self.installed = True
         self.fail("")
         self.seen = False
         if self.random.random() < 0.7:
@@ -108,6 +113,7 @@ class Model:
         self.log.append("clear")
         if "no release is stored now" in self.run("clear"):
             self.cleared = True
+            self.installed = False
 
     def remove_history(self) -> None:
         if self.seen:
