@@ -57,19 +57,16 @@ main(int argc, char *argv[])
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GOptionContext) context =
 	    g_option_context_new("store [FILE.cab]|apply|status|clear");
+#define OPTION(name, type, pointer, help, value)                                                   \
+	{name, 0, 0, G_OPTION_ARG_##type, &options.pointer, help, value}
 	const GOptionEntry entries[] = {
-	    {"if-changed",
-	     0,
-	     0,
-	     G_OPTION_ARG_FILENAME,
-	     &options.if_changed,
-	     "store if FILE changed",
-	     "FILE"},
-	    {"retry", 0, 0, G_OPTION_ARG_INT, &options.retry, "store tries again after", "SECONDS"},
-	    {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "status prints JSON", NULL},
-	    {"wait", 0, 0, G_OPTION_ARG_INT, &options.wait, "the device may be late", "SECONDS"},
-	    {"timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout, "fwupd may take", "SECONDS"},
+	    OPTION("if-changed", FILENAME, if_changed, "store: only if FILE has changed", "FILE"),
+	    OPTION("retry", INT, retry, "store: try again after this long (not at all)", "SECONDS"),
+	    OPTION("json", NONE, json, "status: print JSON", NULL),
+	    OPTION("wait", INT, wait, "apply: wait so long for the device (0)", "SECONDS"),
+	    OPTION("timeout", INT, timeout, "Wait so long for fwupd (120)", "SECONDS"),
 	    {NULL}};
+#undef OPTION
 
 	setlocale(LC_ALL, "");
 	g_option_context_set_summary(context,

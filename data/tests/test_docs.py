@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The troubleshooting tables of docs/operators.md have the messages of the code, and all of them.
+"""What the documents name is there: messages, programs, files, headings.
 
-A message is a code span in the first column. What is in angle brackets stands for a printf format,
-and a message that ends with an ellipsis is the beginning of one.
+The troubleshooting tables of docs/operators.md have the messages of the code, and all of them. A
+message is a code span in the first column. What is in angle brackets stands for a printf format, and
+a message that ends with an ellipsis is the beginning of one.
 """
 
+import os
 import re
 import sys
 import unittest
@@ -127,6 +129,49 @@ class MessagesTest(unittest.TestCase):
             with self.subTest(messages=row):
                 found = [text for text in row for literal in literals if is_message(text, literal)]
                 self.assertTrue(found)
+
+
+def get_anchors(text: str) -> Set[str]:
+    """As the usual web sites make them of headings."""
+    lines = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL).splitlines()
+    titles = [line.lstrip("#").strip().lower() for line in lines if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+def get_commands(text: str) -> Iterable[str]:
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield from re.findall(r"^(?:\w+=\S+ )*([\w./-]+)", block, re.MULTILINE)
+
+
+class PathsTest(unittest.TestCase):
+    """A reader who follows a document comes to no dead end."""
+
+    def setUp(self) -> None:
+        ignored = ["build", "build-", ".git"]
+        found = [p.relative_to(SOURCE) for p in SOURCE.glob("**/*.md")]
+        paths = [path for path in found if not path.parts[0].startswith(tuple(ignored))]
+        self.texts = {path: (SOURCE / path).read_text(encoding="utf-8") for path in paths}
+        self.assertIn(Path("README.md"), self.texts)
+
+    def test_links(self) -> None:
+        for path, text in self.texts.items():
+            for link in re.findall(r"\]\(([^)\s]+)\)", text):
+                if "://" in link:
+                    continue
+                with self.subTest(document=path, link=link):
+                    name, _, anchor = link.partition("#")
+                    target = (SOURCE / path).parent / name if name else SOURCE / path
+                    self.assertTrue(target.exists())
+                    if anchor:
+                        self.assertIn(anchor, get_anchors(target.read_text(encoding="utf-8")))
+
+    def test_commands(self) -> None:
+        """Those of this repository can be run as they are written."""
+        for path, text in self.texts.items():
+            for command in get_commands(text):
+                if command.startswith(("contrib/", "data/")):
+                    with self.subTest(document=path, command=command):
+                        self.assertTrue(os.access(SOURCE / command, os.X_OK))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An operator at the screen: GNOME Firmware with the real daemon and the mock host.
 
-The pictures in docs/images are made by this, see docs/gnome-firmware.md.
+The pictures in docs/images are made by this, see CONTRIBUTING.md.
 """
 
 import hashlib

@@ -713,34 +713,6 @@ class RefuseTest(PublishCase):
         self.assertEqual(cabinet.read_bytes(), before)
 
 
-class CompletionTest(unittest.TestCase):
-    """What bash offers after a tab."""
-
-    LIBRARY = Path("/usr/share/bash-completion/bash_completion")
-
-    def complete(self, *words: str) -> List[str]:
-        line = " ".join(["tdx-module-cabinet", *words])
-        script = f"""
-            shopt -s extglob
-            . {self.LIBRARY}
-            . {SOURCE}/contrib/cabinet/tdx-module-cabinet.bash
-            COMP_WORDS=(tdx-module-cabinet "$@") COMP_CWORD=$# COMP_LINE='{line}' COMP_POINT={len(line)}
-            _tdx_module_cabinet {PUBLISHER} 2>/dev/null
-            printf '%s\\n' "${{COMPREPLY[@]}}"
-        """
-        return run("bash", "-c", script, "bash", *words).split()
-
-    def test_completion(self) -> None:
-        if not self.LIBRARY.exists():
-            self.skipTest("no bash-completion")
-        self.assertEqual(self.complete("m"), ["mirror"])
-        self.assertEqual(self.complete("build", "--he"), ["--help", "--header-version="])
-        self.assertEqual(self.complete("build", "--urgency", ""), ["low", "medium", "high", "critical"])
-        options = self.complete("build", "--")
-        for option in re.findall(r"^  (--[a-z-]+=?)", run(PUBLISHER, "--help"), re.MULTILINE):
-            self.assertIn(option, options)
-
-
 class ReportTest(PublishCase):
     """What the publisher is told."""
 
