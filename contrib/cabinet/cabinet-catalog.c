@@ -191,6 +191,11 @@ cabinet_catalog_add_file(CabinetCatalog *self,
 					? g_strdup(options->release_version)
 					: cabinet_catalog_parse_name(basename);
 
+	if (!g_file_test(filename, G_FILE_TEST_EXISTS))
+		return cabinet_fail(error,
+				    "there is no %s, needed is an image, or a checkout of Intel's "
+				    "repository",
+				    filename);
 	if (version == NULL)
 		return cabinet_fail(
 		    error,

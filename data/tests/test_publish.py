@@ -594,6 +594,11 @@ class RefuseTest(PublishCase):
                 image.write_bytes(data)
                 self.refused(f"{image} is not published: ")
 
+    def test_source_mistyped(self) -> None:
+        for name in ["intel", "tdx_module_1.5.16.blob"]:
+            missing = self.publisher.checkout / name
+            self.refused(f"there is no {missing}, needed is an image, or a", source=missing)
+
     def test_rules_of_a_host(self) -> None:
         image = self.publisher.image("1.5.16", "--debug")
         self.refused(f"{image} is not published: The image is debug-signed")
