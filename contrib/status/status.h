@@ -87,16 +87,21 @@ status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr);
 
 /* status-reapply.c: what is applied again after a reset */
 typedef struct {
-	gchar *state;	  /* (nullable): of `tdx-module-reapply status`, if it has answered */
-	gchar *reason;	  /* (nullable): why it does nothing, or has not answered */
-	gchar *stored;	  /* (nullable): the version that is stored */
-	gchar *missing;	  /* (nullable): the version that was installed and is not stored */
-	gboolean enabled; /* if it is done at boot */
+	gchar *state;	      /* (nullable): of `tdx-module-reapply status`, if it has answered */
+	gchar *reason;	      /* (nullable): why it does nothing, or has not answered */
+	gchar *stored;	      /* (nullable): the version that is stored */
+	gchar *missing;	      /* (nullable): the version that was installed and is not stored */
+	gboolean enabled;     /* if it is done at boot */
+	GSubprocess *process; /* (nullable): while it is asked */
 } StatusReapply;
 
-/* @timeout is in seconds, and 0 does not ask */
+/* asks while the caller asks fwupd */
 StatusReapply *
-status_reapply_new(guint timeout);
+status_reapply_start(void);
+
+/* gives @self; @timeout is in seconds, and 0 does not wait */
+StatusReapply *
+status_reapply_finish(StatusReapply *self, guint timeout);
 
 /* status-tcb.c: what a TCB info of Intel's says about the TDX module that is running */
 typedef struct {

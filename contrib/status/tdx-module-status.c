@@ -82,12 +82,13 @@ static gint
 status_answer(const StatusFacts *facts, gpointer user_data, gchar **text)
 {
 	const StatusOptions *options = user_data;
+	StatusReapply *reapply = status_reapply_start();
 	StatusFwupd *fwupd = status_fwupd_new(options->timeout);
 	gboolean answers = fwupd->state == STATUS_FWUPD_STATE_RUNNING;
 	StatusReport *report = status_report_new(
 	    facts,
 	    fwupd,
-	    status_reapply_new(answers ? options->timeout : 0),
+	    status_reapply_finish(reapply, answers ? options->timeout : 0),
 	    status_tcb_load(options->tcb_infos, options->tcb_chains, TDX_TCB_INFO_ROOT, facts));
 
 	if (options->json)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import List, Optional
 
 SOURCE = Path(__file__).resolve().parents[3]
-BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build"))
+BUILD = Path(os.environ.get("TDX_BUILD", SOURCE / "build")).resolve()
 PUBLISHER = BUILD / "contrib/cabinet/tdx-module-cabinet"
 QUIRK = SOURCE / "plugins/tdx-module/tdx-module.quirk"
 PAGE = 4096
