@@ -39,6 +39,7 @@ from tdxtest.images import (
 gi.require_version("UMockdev", "1.0")
 from gi.repository import Gio, GLib, UMockdev  # pylint: disable=wrong-import-position
 
+FWUPD_NAME = "org.freedesktop.fwupd"
 FWUPD = os.environ.get("TDX_FWUPD", "/usr/libexec/fwupd/fwupd")
 PRELOAD = os.environ.get("TDX_PRELOAD", "")  # what a plugin built with sanitizers needs
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -145,11 +146,16 @@ def connect() -> Gio.DBusConnection:
     return Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
 
 
+def call(service: str, interface: str, method: str, *args: str):
+    """Asks with texts for one value."""
+    texts = GLib.Variant(f"({'s' * len(args)})", args)
+    where = [service, "/", interface, method]
+    return connect().call_sync(*where, texts, None, Gio.DBusCallFlags.NONE, -1, None).unpack()[0]
+
+
 def has_owner(name: str) -> bool:
     """If that service can be reached."""
-    method = ["org.freedesktop.DBus", "/", "org.freedesktop.DBus", "NameHasOwner"]
-    args = GLib.Variant("(s)", (name,))
-    return connect().call_sync(*method, args, None, Gio.DBusCallFlags.NONE, -1, None).unpack()[0]
+    return call("org.freedesktop.DBus", "org.freedesktop.DBus", "NameHasOwner", name)
 
 
 class MockHost:
@@ -309,7 +315,7 @@ class Testbed(Client):
 
     def _is_ready(self) -> bool:
         """It says so before D-Bus knows it, and here nobody starts it on demand."""
-        return "ready for requests" in self.daemon_log() and has_owner("org.freedesktop.fwupd")
+        return "ready for requests" in self.daemon_log() and has_owner(FWUPD_NAME)
 
     def stop_daemon(self, sig: int = signal.SIGTERM) -> None:
         if self.daemon is None:
@@ -356,8 +362,16 @@ class Testbed(Client):
             run("mount", "-o", f"remount,bind,{'ro' if read_only else 'rw'}", target)
 
     def uevent(self, action: str) -> None:
-        """What udev sends when the driver is loaded or removed."""
+        """What the kernel sends when the driver is loaded or removed.
+
+        From 2.1 on fwupd takes it of nobody else, but sees the same when it is started again.
+        """
+        properties = "org.freedesktop.DBus.Properties"
+        version = call(FWUPD_NAME, properties, "Get", FWUPD_NAME, "DaemonVersion")
         self.umockdev.uevent("/sys/devices/faux/tdx_host", action)
+        if not version.startswith("2.0."):
+            self.stop_daemon()
+            self.start_daemon()
 
     def stop(self) -> None:
         try:
