@@ -11,7 +11,8 @@ cd "$(dirname "$0")/../.."
 mkdir -p "${1:-build}/vm"
 output=$(realpath "${1:-build}/vm")
 cache=$(contrib/ci/cache.sh)
-guest_packages='dbus e2fsprogs kmod polkitd python3 systemd systemd-sysv udev'
+guest_packages='dbus dosfstools e2fsprogs fdisk kmod polkitd python3 systemd systemd-sysv udev
+ udisks2'
 
 contrib/ci/install.sh e2fsprogs gcab mmdebstrap qemu-system-x86 util-linux
 mkdir -p "$cache/sdk"
@@ -74,17 +75,18 @@ make_flavour()
 make_kernel()
 {
     contrib/vm/kernel.sh >"$work/kernel"
-    ln -sf "$(sed -n 1p "$work/kernel")" "$output/vmlinuz"
+    ln -sf "$(sed -n 1p "$work/kernel")" "$output/vmlinux"
     ln -sf "$(sed -n 2p "$work/kernel")" "$output/tdx-host.ko"
+    ln -sfn "$(sed -n 3p "$work/kernel")" "$output/modules"
 }
 
 copy_sources "$work/source"
 sources=$(cd "$work/source" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
-make_kernel &
+make_kernel 7>&- &
 jobs=$!
-make_flavour 2.0.20 &
+make_flavour 2.0.20 7>&- &
 jobs="$jobs $!"
-make_flavour 2.1.7 &
+make_flavour 2.1.7 7>&- &
 jobs="$jobs $!"
 status=0
 for job in $jobs; do

@@ -35,12 +35,13 @@ from tdxtest.images import (
 HERE = Path(__file__).resolve().parent
 END = "# end: "  # "exit STATUS" or "reboot" follows
 BOOTS_MAX = 10
+ROOT_OFFSET = 64 << 20  # of the second partition, in bytes
 TAP_LINE = re.compile(r"^(not ok|ok) \d+")
-# a Sapphire Rapids; mitigations only cost time
+# a Sapphire Rapids; mitigations and self-tests only cost time
 CPU = "max,vendor=GenuineIntel,family=6,model=143,stepping=8"
 CMDLINE = (
-    "console=ttyS0 root=/dev/nvme0n1 rootfstype=ext4 rw oops=panic panic=-1 mitigations=off "
-    "systemd.show_status=0"
+    "console=ttyS0 root=/dev/nvme0n1p2 rootfstype=ext4 rw oops=panic panic=-1 mitigations=off "
+    "cryptomgr.notests systemd.show_status=0"
 )
 # what Intel would say of the release in the cabinet for the boot
 MAP = {
@@ -96,8 +97,9 @@ def make_rules(folder: Path) -> None:
 
 
 def make_boot(folder: Path) -> None:
-    """The simulated firmware, an older module as two files, and a cabinet with a newer one."""
+    """vfat, the simulated firmware, an older module as two files, and a cabinet with a newer one."""
     (folder / "boot").mkdir()
+    shutil.copytree(BUILD / "vm/modules", folder / "modules")
     shutil.copy(bootfiles.FIRMWARE, folder / "boot")
     work = folder.parent / "boot"
     work.mkdir()
@@ -128,7 +130,7 @@ def add_files(disk: Path, folder: Path) -> None:
         else:
             lines += [f"cd {target.parent}", f"write {path} {path.name}"]
     commands.write_text("\n".join(lines), encoding="utf-8")
-    command = ["debugfs", "-w", "-f", str(commands), str(disk)]
+    command = ["debugfs", "-w", "-f", str(commands), f"{disk}?offset={ROOT_OFFSET}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     errors = done.stderr.splitlines()[1:]  # after the version; the status is 0 all the same
     if errors:
@@ -166,7 +168,7 @@ class Machine:
         command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=single"]
         command += ["-cpu", CPU, "-smp", str(self.cpus), "-m", "1536", "-no-reboot"]
         command += ["-nodefaults", "-no-user-config", "-display", "none", "-nic", "none"]
-        command += ["-kernel", str(BUILD / "vm/vmlinuz")]
+        command += ["-kernel", str(BUILD / "vm/vmlinux")]
         command += ["-append", f"{CMDLINE} {SHELL if self.shell else ''}"]
         command += ["-drive", f"if=none,id=root,file={self.root},format=raw,cache=unsafe"]
         command += ["-device", "nvme,drive=root,serial=root"]
@@ -264,7 +266,8 @@ def run_args(args: argparse.Namespace) -> int:
 
 
 def skip_reason(flavour: str) -> Optional[str]:
-    paths = [disk_of(flavour), BUILD / "vm/vmlinuz", BUILD / "vm/tdx-host.ko"]
+    paths = [disk_of(flavour)]
+    paths += [BUILD / "vm" / name for name in ["vmlinux", "tdx-host.ko", "modules"]]
     missing = [str(path) for path in paths if not path.exists()]
     missing += [name for name in ["qemu-system-x86_64", "gcab"] if shutil.which(name) is None]
     if missing:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The TDX module that the next boot loads: the daemon in its sandbox, and a real reboot."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,8 +15,14 @@ from tdxtest.fwupdmgr import FAILED, SUCCESS
 OLD, NEW = "1.5.06", "1.5.16"
 NEEDS_REBOOT = 4
 FOLDER = firmware.ESP / "EFI/TDX"
-AT_BOOT = "[Service]\nExecStart=\nExecStart=/usr/bin/python3 -B /test/firmware.py\n"
-WITH_ESP = f"[Service]\nEnvironment=FWUPD_UEFI_ESP_PATH={firmware.ESP}\n"
+FSTAB = f"LABEL=ESP {firmware.ESP} vfat umask=0077 0 0\n"
+AT_BOOT = f"""[Unit]
+RequiresMountsFor={firmware.ESP}
+
+[Service]
+ExecStart=
+ExecStart=/usr/bin/python3 -B /test/firmware.py
+"""
 
 
 class BootCase(GuestCase):
@@ -54,7 +61,19 @@ class BootCase(GuestCase):
 class UpdateTest(BootCase):
     """The new pair is written, and the old module still runs."""
 
+    def mount(self) -> None:
+        """As an installer leaves it; udisks2 finds it and tells fwupd."""
+        modules = Path("/usr/lib/modules", os.uname().release)
+        shutil.copytree(guest.TEST / "modules", modules)
+        guest.run("depmod")
+        Path("/etc/fstab").write_text(FSTAB, encoding="utf-8")
+        guest.run("systemctl", "unmask", "udisks2.service")
+        guest.run("systemctl", "start", "boot-efi.mount")
+        found = guest.run("findmnt", "-no", "FSTYPE,SOURCE", str(firmware.ESP)).split()
+        self.assertEqual(found, ["vfat", "/dev/nvme0n1p1"])
+
     def test_update(self) -> None:
+        self.mount()
         FOLDER.mkdir(parents=True)
         firmware.OPTIONS.write_text("", encoding="utf-8")
         Path("/etc/tdx-host").write_text("", encoding="utf-8")
@@ -67,7 +86,6 @@ class UpdateTest(BootCase):
         self.assertEqual(guest.attr("version"), OLD)
         guest.make_remote()
         guest.offer("boot/1.5.16")
-        guest.set_drop_ins(esp=WITH_ESP)
         self.update()
 
 
