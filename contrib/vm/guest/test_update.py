@@ -84,9 +84,12 @@ class SandboxTest(GuestCase):
     """Where the daemon may not write to /sys, as with older versions of systemd."""
 
     def setUp(self) -> None:
-        self.addCleanup(guest.remove_drop_ins)
         self.addCleanup(guest.unload_driver)
         guest.offer("made-1.5.16.bin")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        guest.remove_drop_ins()
 
     def test_without_drop_in(self) -> None:
         """One error, which names the cure, and nothing has happened."""
