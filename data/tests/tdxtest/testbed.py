@@ -230,14 +230,17 @@ class Testbed(Client):
 
     def _start_first_daemon(self) -> None:
         """It has what the first of all has made, which took most of that one's time."""
-        made = ["lib/fwupd/pki/secret.key", "lib/fwupd/pki/client.pem", "cache/fwupd/quirks.db"]
+        made = ["lib/fwupd/pki/secret.key", "lib/fwupd/pki/client.pem"]
+        made += ["cache/fwupd/quirks.db"]  # not from 2.1 on
+        files = {self.tmp / "var" / name: kept() / Path(name).name for name in made}
         (self.tmp / "var/lib/fwupd/pki").mkdir()
-        for path in map(Path, made):
-            if (kept() / path.name).exists():
-                shutil.copy2(kept() / path.name, self.tmp / "var" / path)
+        for path, copy in files.items():
+            if copy.exists():
+                shutil.copy2(copy, path)
         self.start_daemon()
-        for path in map(Path, made):
-            shutil.copy2(self.tmp / "var" / path, kept() / path.name)
+        for path, copy in files.items():
+            if path.exists():
+                shutil.copy2(path, copy)
 
     def _mount_mock(self) -> List[str]:
         if self.umockdev is None:
