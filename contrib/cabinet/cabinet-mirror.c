@@ -501,6 +501,20 @@ cabinet_mirror_carry_all(CabinetMirror *self, GError **error)
 	return TRUE;
 }
 
+/* a daemon that sees the mirror as a folder watches the edition that it has, and looks for a new one
+ * when that is modified; with another mode or access time, fwupd 2.1 would not look */
+static void
+cabinet_mirror_notify(gint edition)
+{
+	struct stat st = {0};
+	struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {0}};
+
+	if (fstatat(edition, CABINET_OUTPUT_METADATA, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	times[1] = st.st_mtim;
+	utimensat(edition, CABINET_OUTPUT_METADATA, times, AT_SYMLINK_NOFOLLOW);
+}
+
 /* editions whose time is over, and then their cabinets in the one that is served */
 static void
 cabinet_mirror_retire(CabinetMirror *self, const gchar *live)
@@ -519,10 +533,7 @@ cabinet_mirror_retire(CabinetMirror *self, const gchar *live)
 			continue;
 		if (cabinet_mirror_is_kept(self, fd)) {
 			cabinet_mirror_find_cabinets(fd, wanted);
-
-			/* a daemon that sees the mirror as a folder watches this one, and looks for
-			 * the new one when it changes */
-			fchmodat(fd, CABINET_OUTPUT_METADATA, 0644, 0);
+			cabinet_mirror_notify(fd);
 		} else {
 			cabinet_output_remove_folder(self->output->parent, folder);
 		}
