@@ -101,10 +101,10 @@ def main() -> None:
     """Says if a limit is exceeded, and judges nothing: other programs may be running."""
     with tempfile.TemporaryDirectory(prefix="tdx-bench-") as name:
         folder = Path(name)
-        key = mirror.make_key(folder, "ec", kind="ec")
+        key = mirror.make_key(folder, "ec")
         benches = [Bench(folder, count) for count in (50, 200)]
         results = [bench.run(key) for bench in benches]
-        benches[0].run(mirror.make_key(folder, "rsa"))
+        benches[0].run(mirror.make_key(folder, "rsa", kind="rsa"))
     growth = (results[1][2] - results[0][2]) / (benches[1].count - benches[0].count)
     print(f"{growth:.3f} MB for each release more")
     slow = any(first > FIRST_MAX or again > AGAIN_MAX for first, again, _memory in results)

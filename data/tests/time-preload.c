@@ -6,7 +6,7 @@
 
 /*
  * Preloaded into a program that judges what is signed for some time: it is then when TDX_TIME says,
- * in seconds since 1970.
+ * in seconds since 1970, or since now if there is a plus before it.
  */
 
 #include <dlfcn.h>
@@ -23,7 +23,7 @@ clock_gettime(clockid_t id, struct timespec *ts)
 	int rc = next(id, ts);
 
 	if (id == CLOCK_REALTIME && env != NULL)
-		ts->tv_sec = atoll(env);
+		ts->tv_sec = (env[0] == '+' ? ts->tv_sec : 0) + atoll(env);
 	return rc;
 }
 
