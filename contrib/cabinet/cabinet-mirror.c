@@ -32,7 +32,8 @@ struct CabinetMirror {
 	const CabinetSigner *signer;
 	gchar *path;
 	CabinetOutput *output; /* the next edition */
-	CabinetRemote *remote;
+	GBytes *remote;	       /* for the hosts */
+	mode_t remote_mode;
 	CabinetMetadata *metadata;
 	gint lock;	      /* an open file, so that there is one writer */
 	gint current;	      /* what is served now, or -1 */
@@ -49,7 +50,7 @@ void
 cabinet_mirror_free(CabinetMirror *self)
 {
 	g_clear_pointer(&self->output, cabinet_output_free);
-	g_clear_pointer(&self->remote, cabinet_remote_free);
+	g_clear_pointer(&self->remote, g_bytes_unref);
 	g_clear_pointer(&self->metadata_old, g_bytes_unref);
 	g_clear_pointer(&self->sig_old, g_bytes_unref);
 	g_clear_pointer(&self->cabinets, g_hash_table_unref);
@@ -217,7 +218,7 @@ cabinet_mirror_new(const gchar *path,
 	self->edition = cabinet_mirror_build_edition();
 	self->manifest = g_string_new(NULL);
 	self->metadata = cabinet_metadata_new();
-	self->remote = cabinet_remote_new(self->path, options, error);
+	self->remote = cabinet_remote_build(self->path, options, &self->remote_mode, error);
 	if (self->remote == NULL)
 		return NULL;
 	self->output = cabinet_output_new(self->path, error);
@@ -501,8 +502,8 @@ cabinet_mirror_carry_all(CabinetMirror *self, GError **error)
 	return TRUE;
 }
 
-/* a daemon that sees the mirror as a folder watches the edition that it has, and looks for a new one
- * when that is modified; with another mode or access time, fwupd 2.1 would not look */
+/* a daemon that sees the mirror as a folder watches the edition that it has, and looks for a new
+ * one when that is modified; with another mode or access time, fwupd 2.1 would not look */
 static void
 cabinet_mirror_notify(gint edition)
 {
@@ -557,7 +558,6 @@ cabinet_mirror_write_conf(CabinetMirror *self, GError **error)
 	struct stat st = {0};
 	gint parent = self->output->parent;
 	g_autoptr(GBytes) old = NULL;
-	g_autoptr(GBytes) text = g_bytes_new(self->remote->text, strlen(self->remote->text));
 
 	old = cabinet_file_read(parent,
 				CABINET_OUTPUT_CONF,
@@ -565,12 +565,13 @@ cabinet_mirror_write_conf(CabinetMirror *self, GError **error)
 				CABINET_FILE_SIZE_MAX,
 				&st,
 				NULL);
-	if (old != NULL && (st.st_mode & 0777) == self->remote->mode && g_bytes_equal(old, text))
+	if (old != NULL && (st.st_mode & 0777) == self->remote_mode &&
+	    g_bytes_equal(old, self->remote))
 		return TRUE;
 	if (!cabinet_file_write(self->output->fd,
 				CABINET_OUTPUT_CONF,
-				text,
-				self->remote->mode,
+				self->remote,
+				self->remote_mode,
 				error))
 		return FALSE;
 	if (renameat(self->output->fd, CABINET_OUTPUT_CONF, parent, CABINET_OUTPUT_CONF) != 0)

@@ -12,13 +12,6 @@
 
 #define CABINET_REMOTE_GROUP "fwupd Remote"
 
-void
-cabinet_remote_free(CabinetRemote *self)
-{
-	g_free(self->text);
-	g_free(self);
-}
-
 /* fwupd takes the path as it stands, and the file as GLib's key files have it */
 static gchar *
 cabinet_remote_build_uri(const gchar *path, GError **error)
@@ -38,12 +31,11 @@ cabinet_remote_build_uri(const gchar *path, GError **error)
 
 /* what the publisher wants to have in it too, as it stands in a file of the same format */
 static gboolean
-cabinet_remote_add_settings(CabinetRemote *self, const gchar *filename, GError **error)
+cabinet_remote_add_settings(GKeyFile *self, const gchar *filename, GError **error)
 {
 	const gchar *known[] = {"NoPhasedUpdates", "Password", "ReportURI", "Username", NULL};
 	g_auto(GStrv) keys = NULL;
 	g_autoptr(GKeyFile) kf = cabinet_file_read_keys(filename, error);
-	g_autoptr(GString) str = g_string_new(self->text);
 
 	if (kf == NULL)
 		return FALSE;
@@ -62,34 +54,34 @@ cabinet_remote_add_settings(CabinetRemote *self, const gchar *filename, GError *
 			    "NoPhasedUpdates",
 			    filename,
 			    keys[i]);
-		if (g_strcmp0(keys[i], "Password") == 0)
-			self->mode = 0600;
-		g_string_append_printf(str, "%s=%s\n", keys[i], value);
+		g_key_file_set_value(self, CABINET_REMOTE_GROUP, keys[i], value);
 	}
-	g_free(self->text);
-	self->text = g_string_free(g_steal_pointer(&str), FALSE);
 	return TRUE;
 }
 
-/* @path is that of the mirror; who has no web server sees it there */
-CabinetRemote *
-cabinet_remote_new(const gchar *path, const CabinetOptions *options, GError **error)
+/* the file for /etc/fwupd/remotes.d of the hosts; @path is that of the mirror, which who has no web
+ * server sees there; @mode is what it is to have */
+GBytes *
+cabinet_remote_build(const gchar *path, const CabinetOptions *options, mode_t *mode, GError **error)
 {
+	gchar *text;
+	gsize textsz = 0;
+	g_autofree gchar *metadata_uri = NULL;
 	g_autofree gchar *uri = NULL;
-	g_autoptr(CabinetRemote) self = g_new0(CabinetRemote, 1);
+	g_autoptr(GKeyFile) self = g_key_file_new();
 
 	uri = options->base_uri != NULL ? g_strdup(options->base_uri)
 					: cabinet_remote_build_uri(path, error);
 	if (uri == NULL)
 		return NULL;
-	self->mode = 0644;
-	self->text = g_strdup_printf("[" CABINET_REMOTE_GROUP "]\n"
-				     "Enabled=true\n"
-				     "Title=TDX modules\n"
-				     "MetadataURI=%s/" CABINET_OUTPUT_METADATA "\n",
-				     uri);
+	metadata_uri = g_strdup_printf("%s/" CABINET_OUTPUT_METADATA, uri);
+	g_key_file_set_value(self, CABINET_REMOTE_GROUP, "Enabled", "true");
+	g_key_file_set_value(self, CABINET_REMOTE_GROUP, "Title", "TDX modules");
+	g_key_file_set_value(self, CABINET_REMOTE_GROUP, "MetadataURI", metadata_uri);
 	if (options->remote_fn != NULL &&
 	    !cabinet_remote_add_settings(self, options->remote_fn, error))
 		return NULL;
-	return g_steal_pointer(&self);
+	*mode = g_key_file_has_key(self, CABINET_REMOTE_GROUP, "Password", NULL) ? 0600 : 0644;
+	text = g_key_file_to_data(self, &textsz, NULL);
+	return g_bytes_new_take(text, textsz);
 }

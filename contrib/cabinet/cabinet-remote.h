@@ -8,17 +8,6 @@
 
 #include "cabinet-options.h"
 
-/* the file for /etc/fwupd/remotes.d of the hosts */
-typedef struct {
-	gchar *text;
-	mode_t mode;
-} CabinetRemote;
-
-CabinetRemote *
-cabinet_remote_new(const gchar *path,
-		   const CabinetOptions *options,
-		   GError **error) G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2);
-void
-cabinet_remote_free(CabinetRemote *self);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(CabinetRemote, cabinet_remote_free)
+GBytes *
+cabinet_remote_build(const gchar *path, const CabinetOptions *options, mode_t *mode, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT G_GNUC_NON_NULL(1, 2, 3);
