@@ -4,6 +4,7 @@
 """A signed mirror with the real fwupd, and all that has to be refused from one."""
 
 import fcntl
+import functools
 import gzip
 import json
 import os
@@ -26,8 +27,10 @@ from tdxtest.testbed import Testbed, TestbedCase, main, skip_reason
 
 OLD, NEW = "1.5.13", "1.5.16"
 CLOCK = BUILD / "data/tests/libclock-preload.so"
-UNSIGNED = "signatures were required, but none supplied"
-UNTRUSTED = "firmware signature missing or not trusted"
+# what fwupd says: up to 2.0, and since 2.1
+UNSIGNED = [f"signatures were required, but none {word}" for word in ["supplied", "verified"]]
+UNSIGNED_STATUS = [1, 3]  # of `fwupdmgr refresh` then
+UNTRUSTED = [f"{what} signature missing or not trusted" for what in ["firmware", "firmware or metadata"]]
 
 
 def flip_bit(image: bytes) -> bytes:
@@ -70,6 +73,16 @@ class MirrorTestbed(Testbed):
     @property
     def env(self) -> dict:
         return {**super().env, "no_proxy": "127.0.0.1"}
+
+    @functools.cached_property
+    def since_2_1(self) -> bool:
+        """If that is what the daemon says of itself."""
+        versions = {
+            found["AppstreamId"]: found["Version"]
+            for found in self.json("--version")["Versions"]
+            if found["Type"] == "runtime"
+        }
+        return [int(number) for number in versions["org.freedesktop.fwupd"].split(".")[:2]] >= [2, 1]
 
     def versions(self) -> List[str]:
         """What the remote has for the TDX module, newest first."""
@@ -228,36 +241,31 @@ class UpdateTest(MirrorCase):
         bed.fwupdmgr("update", check=0)
         self.assert_updated(bed, NEW, made.checkout.path(NEW))
 
-    def test_key_renewed(self) -> None:
-        """The time of the certificate counts for the metadata only, so cabinets outlive it."""
-        expired = mirror.make_key_valid(self.keys, "renewed", "250101000000Z", "250201000000Z")
-        made = self.make_mirror(NEW)
-        cabinet = made.cabinet(NEW)
-        mirror.repack(cabinet, lambda folder: None, expired)
-        mirror.describe(made.current, cabinet, self.key)
-        bed = self.make_bed(made, self.key, expired)
-        bed.fwupdmgr("refresh", "--force", check=0)
-        bed.fwupdmgr("update", check=0)
-        self.assert_updated(bed, NEW, made.checkout.path(NEW))
-
 
 class RefuseTest(MirrorCase):
     """What was tampered with never reaches the kernel."""
 
     needs_host = True
 
-    def refuse_refresh(self, made: Mirror, reason: str, *trusted: Key) -> None:
+    def refuse_refresh(self, made: Mirror, *trusted: Key) -> None:
+        """As no signature fits."""
         bed = self.make_bed(made, *trusted)
-        self.assertIn(reason, bed.fwupdmgr("refresh", "--force", check=1).stdout)
+        done = bed.fwupdmgr("refresh", "--force", check=UNSIGNED_STATUS[bed.since_2_1])
+        self.assertIn(UNSIGNED[bed.since_2_1], done.stdout)
+        self.assert_nothing_known(bed)
+
+    def assert_nothing_known(self, bed: MirrorTestbed) -> None:
         self.assertEqual(bed.versions(), [])
         self.assertIn("No updatable devices", bed.fwupdmgr("update", check=2).stdout)
         self.assert_untouched(bed)
 
-    def refuse_update(self, made: Mirror, reason: str) -> MirrorTestbed:
+    def refuse_update(self, made: Mirror, reason: str = "") -> MirrorTestbed:
+        """Without a reason, as a signature is missing or not trusted."""
         bed = self.make_bed(made)
         bed.fwupdmgr("refresh", "--force", check=0)
         self.assertEqual(bed.versions(), [NEW])
-        self.assertIn(reason, bed.fwupdmgr("update", check=1).stdout)
+        done = bed.fwupdmgr("update", check=1)
+        self.assertIn(reason or UNTRUSTED[bed.since_2_1], done.stdout)
         self.assert_untouched(bed)
         return bed
 
@@ -270,23 +278,26 @@ class RefuseTest(MirrorCase):
     def test_metadata_altered(self) -> None:
         made = self.make_mirror(NEW)
         self.alter_metadata(made)
-        self.refuse_refresh(made, "metadata checksum expected")
+        bed = self.make_bed(made)
+        done = bed.fwupdmgr("refresh", "--force", check=1)
+        self.assertIn("metadata checksum expected", done.stdout)
+        self.assert_nothing_known(bed)
 
     def test_metadata_altered_with_checksum(self) -> None:
         made = self.make_mirror(NEW)
         self.alter_metadata(made)
         mirror.replace_checksum(made.current, f"{METADATA}.jcat")
-        self.refuse_refresh(made, UNSIGNED)
+        self.refuse_refresh(made)
 
     def test_metadata_unsigned(self) -> None:
         made = self.make_mirror(NEW)
         mirror.sign_metadata(made.current, None)
-        self.refuse_refresh(made, UNSIGNED)
+        self.refuse_refresh(made)
 
     def test_metadata_unknown_key(self) -> None:
         made = self.make_mirror(NEW)
         mirror.sign_metadata(made.current, mirror.make_key(self.keys, "stranger"))
-        self.refuse_refresh(made, UNSIGNED)
+        self.refuse_refresh(made)
 
     def test_metadata_expired(self) -> None:
         """The certificate is over, or not valid yet."""
@@ -297,7 +308,7 @@ class RefuseTest(MirrorCase):
                 key = mirror.make_key_valid(self.keys, name, *ends)
                 made = self.make_mirror(NEW)
                 mirror.sign_metadata(made.current, key)
-                self.refuse_refresh(made, UNSIGNED, self.key, key)
+                self.refuse_refresh(made, self.key, key)
 
     def test_metadata_older(self) -> None:
         made = self.make_mirror(OLD)
@@ -329,15 +340,16 @@ class RefuseTest(MirrorCase):
         made = self.make_mirror(NEW, served=False)
         cabinet = made.cabinet(NEW)
         mirror.repack(cabinet, lambda folder: mirror.replace_image(folder, flip_bit), None)
-        self.refuse_update(made, UNTRUSTED)
+        self.refuse_update(made)
 
     def test_cabinet_unsigned(self) -> None:
         made = self.make_mirror(NEW)
         cabinet = made.cabinet(NEW)
         mirror.repack(cabinet, lambda folder: None, None)
         mirror.describe(made.current, cabinet, self.key)
-        bed = self.refuse_update(made, UNTRUSTED)
-        self.assertIn(UNTRUSTED, bed.fwupdmgr("update", "--force", check=1).stdout)
+        bed = self.refuse_update(made)
+        done = bed.fwupdmgr("update", "--force", check=1)
+        self.assertIn(UNTRUSTED[bed.since_2_1], done.stdout)
         self.assert_untouched(bed)
 
     def test_cabinet_unknown_key(self) -> None:
@@ -345,7 +357,23 @@ class RefuseTest(MirrorCase):
         cabinet = made.cabinet(NEW)
         mirror.repack(cabinet, lambda folder: None, mirror.make_key(self.keys, "stranger"))
         mirror.describe(made.current, cabinet, self.key)
-        self.refuse_update(made, UNTRUSTED)
+        self.refuse_update(made)
+
+    def test_key_renewed(self) -> None:
+        """Cabinets outlive the certificate that they were signed with only up to fwupd 2.0."""
+        expired = mirror.make_key_valid(self.keys, "renewed", "250101000000Z", "250201000000Z")
+        made = self.make_mirror(NEW)
+        cabinet = made.cabinet(NEW)
+        mirror.repack(cabinet, lambda folder: None, expired)
+        mirror.describe(made.current, cabinet, self.key)
+        bed = self.make_bed(made, self.key, expired)
+        bed.fwupdmgr("refresh", "--force", check=0)
+        done = bed.fwupdmgr("update", check=1 if bed.since_2_1 else 0)
+        if bed.since_2_1:
+            self.assertIn(UNTRUSTED[True], done.stdout)
+            self.assert_untouched(bed)
+        else:
+            self.assert_updated(bed, NEW, made.checkout.path(NEW))
 
     def test_image_replaced(self) -> None:
         """By somebody who has the operator's key; what is left is the verification of the image."""
@@ -1001,7 +1029,7 @@ class MistakeTest(MirrorCase):
                 self.refuse_always(made, image, reason)
 
     def test_image_of_another_signer(self) -> None:
-        other = mirror.make_key(self.keys, "signer")
+        other = mirror.make_key(self.keys, "signer", kind="rsa")
         made = self.made()
         image = made.checkout.add(OLD, key=other.private)
         self.refuse_always(made, image, signer_of(other.private))
