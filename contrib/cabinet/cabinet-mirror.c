@@ -380,6 +380,25 @@ cabinet_mirror_write_metadata(CabinetMirror *self, GBytes *metadata, GError **er
 	       cabinet_output_write(self->output, CABINET_OUTPUT_MANIFEST, manifest, error);
 }
 
+/* for a daemon that sees the mirror as a folder, a file with the same path and time of change is
+ * the one that it has read; the kernel's clock for this ticks some milliseconds apart */
+static void
+cabinet_mirror_wait_for_tick(CabinetMirror *self)
+{
+	struct stat st = {0};
+	struct stat st_old = {0};
+
+	if (self->current < 0 ||
+	    fstatat(self->current, CABINET_OUTPUT_METADATA, &st_old, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	while (fstatat(self->output->fd, CABINET_OUTPUT_METADATA, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ctim.tv_sec == st_old.st_ctim.tv_sec &&
+	       st.st_ctim.tv_nsec == st_old.st_ctim.tv_nsec) {
+		g_usleep(G_USEC_PER_SEC / 1000);
+		utimensat(self->output->fd, CABINET_OUTPUT_METADATA, NULL, AT_SYMLINK_NOFOLLOW);
+	}
+}
+
 static gboolean
 cabinet_mirror_is_same(CabinetMirror *self, GBytes *metadata)
 {
@@ -616,8 +635,10 @@ cabinet_mirror_publish(CabinetMirror *self, gboolean *changed, GError **error)
 	/* from when on it is not the newest */
 	if (self->current >= 0)
 		utimensat(self->current, CABINET_OUTPUT_METADATA, NULL, AT_SYMLINK_NOFOLLOW);
-	if (!cabinet_mirror_write_metadata(self, metadata, error) ||
-	    !cabinet_mirror_carry_all(self, error) ||
+	if (!cabinet_mirror_write_metadata(self, metadata, error))
+		return FALSE;
+	cabinet_mirror_wait_for_tick(self);
+	if (!cabinet_mirror_carry_all(self, error) ||
 	    !cabinet_output_publish_folder(self->output, self->edition, error) ||
 	    !cabinet_mirror_write_conf(self, error) || !cabinet_mirror_switch(self, error))
 		return FALSE;
