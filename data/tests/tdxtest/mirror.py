@@ -113,7 +113,8 @@ class Server:
 
         handler = functools.partial(Handler, directory=str(folder))
         self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.thread = threading.Thread(target=self.httpd.serve_forever)
+        # looks that often, in seconds, if it is to stop
+        self.thread = threading.Thread(target=self.httpd.serve_forever, args=[0.02])
         self.thread.start()
         self.uri = f"http://127.0.0.1:{self.httpd.server_port}"
 
