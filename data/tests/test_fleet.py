@@ -35,7 +35,7 @@ nocows = True
 [ssh_connection]
 pipelining = True
 control_path_dir = {folder}/cp
-ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=/dev/null
+ssh_args = -F none -o ControlMaster=auto -o ControlPersist=10m -o UserKnownHostsFile=/dev/null
 """
 KUBECTL = """#!/bin/sh
 cd "$(dirname "$0")"
@@ -54,6 +54,12 @@ NOTE = """- name: Note who it is
     mode: "0644"
   delegate_to: localhost
   changed_when: false
+"""
+# when this host is done, one host loses its TDX module, and another one its power
+AFTER = """- name: Let two others vanish
+  ansible.builtin.shell: echo lost=1 >{control} && kill -KILL {pid}
+  when: inventory_hostname == "{name}"
+  delegate_to: localhost
 """
 
 
@@ -366,6 +372,23 @@ class RolloutTest(FleetCase):
         self.assertEqual(self.touched(), ["u1", "u2"])
         states = {"u1": "current", "u2": "current", "u3": "unreachable", "u4": "available"}
         self.assertEqual(done.states(), states)
+
+    def test_look_back(self) -> None:
+        """Hosts that were well after their update, and are not before a later batch, stop the rollout."""
+        self.add("e1", "e2", "e3", "e4")
+        control, process = self.hosts["e1"].mock.root / "control/set", self.hosts["e2"].process
+        text = AFTER.format(name="e3", control=control, pid=process.pid)
+        (self.here / "vanish.yml").write_text(text, encoding="utf-8")
+        done = self.rollout(tdx_module_batches=[1], tdx_module_hook_after="vanish.yml")
+        self.assertNotEqual(done.returncode, 0, done.out)
+        states = {"e1": "lost", "e2": "unreachable", "e3": "current", "e4": "available"}
+        self.assertEqual(done.states(), states)
+        self.assertEqual(self.uploads(), {"e1": 1, "e2": 1, "e3": 1, "e4": 0})
+        rows = done.report()
+        self.assertEqual((rows["e1"]["from"], rows["e3"]["from"]), ("1.5.06", "1.5.06"))
+        for name in ["e1", "e2"]:
+            self.assertIn(f"{name}: {states[name]}: ", done.out)
+        self.assertTrue((self.here / "tdx-module-logs/e1/status.json").exists())
 
     def test_soak(self) -> None:
         """What happens while a batch soaks stops the rollout too."""
