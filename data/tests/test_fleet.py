@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable, Dict, List
 
 from tdxtest import fleet, mirror
-from tdxtest.images import SOURCE, clean_env
+from tdxtest.images import BUILD, SOURCE, clean_env
 from tdxtest.release_oracle import INTEL
 
 PROGRAMS = ["ansible-playbook", "openssl"]
@@ -41,6 +41,15 @@ KUBECTL = """#!/bin/sh
 cd "$(dirname "$0")"
 echo "$*" >>calls
 if [ "$*" = "cordon c2" ]; then echo "node/$2 already cordoned"; else echo "node/$2 $1ed"; fi
+"""
+TCB = SOURCE.parent / "shared/tcb"
+TCB_FILES = {
+    "tdx.json": TCB / "tcbinfo-tdx-B0C06F000000-set20.json",
+    "tdx.pem": TCB / "tcb-signing-chain.pem",
+}
+# the real one, on 2026-08-22, while Intel's sample was valid
+STATUS_THEN = f"""#!/bin/sh
+TDX_TIME=1787400000 LD_PRELOAD={BUILD}/data/tests/libtime-preload.so exec /usr/sbin/tdx-module-status "$@"
 """
 WRONG_MRSEAM = "ab" * 48
 # of the firmware upload: before the TDX module is shut down, and after that
@@ -239,6 +248,36 @@ class NothingTest(FleetCase):
             self.assertEqual((row["state"], row["action"]), ("blocked", "skip"))
             self.assertIn("0 updates left", row["reason"])
             self.assertEqual(row["reset_needed"], "remaining_updates")
+
+    def test_tcb_status(self) -> None:
+        """A status that the release cannot have, or that nobody knows any more, stops it."""
+        if not TCB.exists():
+            self.skipTest("no TCB info of Intel's")
+        self.add("t1", "t2", options=["--cpu=0xC06F2"])
+        self.fleet.wait()
+        wanted = {"tdx_module_tcb_status": "UpToDate"}
+        for name in self.hosts:
+            commands = ["mkdir -p /etc/tdx-module/tcb-info"]
+            commands += [f"cp {path} /etc/tdx-module/tcb-info/{to}" for to, path in TCB_FILES.items()]
+            self.assertEqual(self.fleet.ssh(name, " && ".join(commands)).returncode, 0)
+        stale = self.rollout(**wanted)
+        self.assertNotEqual(stale.returncode, 0, stale.out)
+        self.assertIn("tdx.json does not say which TDX module is up to date", stale.out)
+        self.assertEqual(self.touched(), [])
+        status = self.here / "tdx-module-status"
+        status.write_text(STATUS_THEN, encoding="utf-8")
+        status.chmod(0o755)
+        for name in self.hosts:
+            command = f"mount -t tmpfs tmpfs /usr/local/sbin && cp {status} /usr/local/sbin"
+            self.assertEqual(self.fleet.ssh(name, command).returncode, 0)
+        before = self.run_playbook("status")
+        self.assertEqual(before.report()["t1"]["tcb"], "OutOfDate")
+        done = self.rollout(**wanted)
+        self.assertEqual(done.returncode, 0, done.out)
+        self.assertEqual([row["tcb"] for row in done.report().values()], ["UpToDate"] * 2)
+        other = self.rollout(tdx_module_tcb_status="OutOfDate")
+        self.assertNotEqual(other.returncode, 0, other.out)
+        self.assertIn("TCB status is UpToDate by", other.out)
 
     def test_states(self) -> None:
         """A fleet with every state, each as tdx-module-status says; a rollout stops there."""
