@@ -10,7 +10,7 @@ import json
 import shlex
 from pathlib import Path
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 SCHEMA = 1
@@ -173,18 +173,27 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy, wanted = self.validate_argument_spec(OPTIONS)
         host = self._task.delegate_to or task_vars["inventory_hostname"]
-        try:
-            result = self._look_and_update(wanted)
-            if result["state"] == "lost" and wanted["logs"]:
+        result = self._answer(wanted)
+        if result["state"] == "lost" and wanted["logs"]:
+            try:
                 self._keep_logs(Path(wanted["logs"]) / host)
-        except AnsibleConnectionFailure as error:
-            # said like any other state: what Ansible does with such hosts is to forget about them
-            result = {"action": "stop", "state": "unreachable", "reason": str(error)}
+            except (AnsibleError, OSError) as error:
+                result["reason"] += "; its logs could not be kept: %s" % error
         result["wanted"] = {name: wanted[name] for name in ["version", "mrseam", "tcb_status"]}
         result["line"] = "%s: %s: %s" % (host, result["state"], result["reason"])
         facts = {"tdx_module_result": {**result, "host": host}}
         failed = {"failed": True, "msg": result["line"]} if result["action"] == "stop" else {}
         return {"changed": False, **result, **failed, "ansible_facts": facts}
+
+    def _answer(self, wanted):
+        """Whatever happens is a state: Ansible forgets hosts that it could not reach."""
+        try:
+            return self._look_and_update(wanted)
+        except AnsibleConnectionFailure as error:
+            return {"action": "stop", "state": "unreachable", "reason": str(error).strip()}
+        except (AnsibleError, AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = "no answer that is understood: %r" % error
+            return {"action": "stop", "state": "unknown", "reason": reason}
 
     def _shell(self, command):
         """Gives the exit code, the output and the errors of a command on the host."""

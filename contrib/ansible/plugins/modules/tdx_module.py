@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: tdx_module
 short_description: Look at the TDX module of a host, and update it
 description:
-  - Reads C(tdx-module-status --json), which alone decides what a host is. Nothing else has to be
-    installed there, and no Python.
+  - Reads C(tdx-module-status --json), which alone decides what a host is. Needs no
+    Python there.
   - With O(version), installs that release with C(fwupdmgr install), and looks again. What counts is
     what the host says afterwards.
   - Never resets a host.
