@@ -39,6 +39,8 @@ mkdir -p /var/lib/fwupd/quirks.d /etc/fwupd/remotes.d
 cp "$3/test.quirk" /var/lib/fwupd/quirks.d/
 cp "$3/fwupd.conf" /etc/fwupd/fwupd.conf
 chmod 640 /etc/fwupd/fwupd.conf
+# what somebody has put into root's .bashrc is not for each command of each host
+sed -i '/^root:/s,[^:]*$,/bin/sh,' /etc/passwd
 [ -z "$5" ] || sed -i "s/^DisabledPlugins=/&$5;/" /etc/fwupd/fwupd.conf
 mount --bind "$2/mock/sys" /sys
 mount --bind "$2/mock/proc/cpuinfo" /proc/cpuinfo
