@@ -48,11 +48,22 @@ download fwupd $version yourself, unpack it, and pass it with --source DIR"
     tar -xf "$1" -C source --strip-components=1
 }
 
-here=$(realpath "$(dirname "$0")")
-rustgen=$here/rustgen.py
+# the headers of folder $1, which include $2; older rustgen.py expect both outputs behind the input
+generate()
+{
+    folder=$1
+    shift
+    rustgen=source/libfwupdplugin/rustgen.py
+    to='--outh'
+    grep -q -e "$to" "$rustgen" || to='/dev/null'
+    find "source/$folder/" -maxdepth 1 -name '*.rs' -printf '%f\n' | sed 's/\.rs$//' |
+        xargs -r -P "$(nproc)" -I '{}' /usr/bin/python3 -B "$rustgen" "source/$folder/{}.rs" \
+            "$to" "include/$folder/{}-struct.h" --use fwupd:source/libfwupdplugin --include "$@"
+}
+
 source=
 libdir=
-output=$here/../../build/sdk
+output=$(dirname "$0")/../../build/sdk
 while [ $# -gt 0 ]; do
     case $1 in
     --source) source=$(realpath "$2") && shift ;;
@@ -94,20 +105,11 @@ a plugin works only with the version that it was built for"
 
 # what fwupd's own build would generate
 mkdir -p include/libfwupd include/libfwupdplugin lib
-oldifs=$IFS
-IFS=.
-# shellcheck disable=SC2086 # split at the dots
-set -- $version
-IFS=$oldifs
-sed "s/@MAJOR_VERSION@/$1/;s/@MINOR_VERSION@/$2/;s/@MICRO_VERSION@/$3/" \
+minor=${version#*.}
+sed "s/@MAJOR_VERSION@/${version%%.*}/;s/@MINOR_VERSION@/${minor%%.*}/;s/@MICRO_VERSION@/${version##*.}/" \
     source/libfwupd/fwupd-version.h.in >include/libfwupd/fwupd-version.h
-/usr/bin/python3 -B "$rustgen" --generator source/libfwupdplugin --headers \
-    --include fwupd.h --prefix Fu --output include/libfwupdplugin source/libfwupdplugin/*.rs
-set -- source/libfwupd/*.rs
-if [ -f "$1" ]; then
-    /usr/bin/python3 -B "$rustgen" --generator source/libfwupdplugin --headers \
-        --include libfwupd/fwupd-build.h --output include/libfwupd "$@"
-fi
+generate libfwupdplugin fwupd.h --prefix Fu
+generate libfwupd libfwupd/fwupd-build.h
 
 ln -s "$libdir/libfwupdplugin.so" "$libfwupd" lib/
 ln -s libfwupd.so.3 lib/libfwupd.so
