@@ -5,20 +5,20 @@
 # The linters: those of fwupd, from the newest source that Debian has, for the plugin's folder, and
 # the usual ones for all of it. All are those of Debian 13, whatever runs here. As root. Prints TAP.
 #
-# usage: contrib/ci/lint.sh BUILD_FOLDER
-#        contrib/ci/lint.sh --format        only formats all C code
+# usage: contrib/ci/lint.sh BUILD_FOLDER [TREE]    TREE is another source of fwupd
+#        contrib/ci/lint.sh --format               only formats all C code
 #
 # shellcheck disable=SC1091,SC2034,SC2317 # tap.sh has check(), which calls what looks unreachable
 set -eu
 cd "$(dirname "$0")/../.."
 if [ "${1:-}" != --inside ]; then
-    [ $# -eq 1 ] || { echo "usage: contrib/ci/lint.sh BUILD_FOLDER|--format" >&2 && exit 2; }
+    case $# in 1 | 2) ;; *) echo "usage: contrib/ci/lint.sh BUILD_FOLDER [TREE]|--format" >&2 && exit 2 ;; esac
     contrib/ci/install.sh git
-    fwupd=$(contrib/upstream/source.sh newest)
+    fwupd=${2:-$(contrib/upstream/source.sh newest)}
     # that of a worktree is elsewhere
     git=$(realpath "$(git rev-parse --git-common-dir)")
     exec contrib/ci/chroot.sh --plain --bind "$PWD:/mnt" --bind "$git:$git" --bind "$fwupd:/media" \
-        2.0.20 binutils clang-format codespell file git groff ruby-mdl shellcheck -- \
+        2.0.20 binutils clang-format codespell file git gitleaks groff ruby-mdl shellcheck -- \
         /mnt/contrib/ci/lint.sh --inside "$1"
 fi
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
@@ -79,6 +79,19 @@ RULES
     git ls-files '*.md' | xargs mdl --style "$tmp/style.rb"
 }
 
+# as pre-commit runs pretty-format-json
+json()
+{
+    for file in plugins/tdx-module/tests/*.json; do
+        python3 -m json.tool --indent 2 "$file" | diff -u "$file" -
+    done
+}
+
+secrets()
+{
+    gitleaks detect --no-git --no-banner --redact --verbose --source plugins/tdx-module
+}
+
 scripts()
 {
     git ls-files '*.sh' '*.bash' .ci/run contrib/debian/rules | grep -v rules | xargs shellcheck
@@ -121,6 +134,8 @@ check "fwupd's check-unused.py finds nothing in the plugin" unused
 check "clang-format changes nothing" clang_format
 check "codespell finds nothing" spelling
 check "markdownlint finds nothing" markdown
+check "the recordings are formatted as fwupd's are" json
+check "gitleaks finds nothing in the plugin" secrets
 check "shellcheck finds nothing" scripts
 check "groff takes the manual pages" manuals
 check "nothing is binary" no_binaries
