@@ -9,7 +9,7 @@
 #
 # Prints TAP. What a failed check printed follows it.
 #
-# shellcheck disable=SC1091,SC2034,SC2317 # tap.sh has check(), which calls what looks unreachable
+# shellcheck disable=SC1091,SC2317 # tap.sh has check(), which calls what looks unreachable
 set -eu
 cd "$(dirname "$0")/../.."
 name='fwupd-plugin-tdx-module'
@@ -21,18 +21,14 @@ if [ "${1:-}" != --inside ]; then
         -- /mnt/contrib/ci/check-package.sh --inside
 fi
 
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-number=0
-failed=0
 fwupd=$(dpkg-query -W -f '${Version}' fwupd)
 
 . contrib/ci/tap.sh
 
-# under set -e a mere ! would go unnoticed
-fails()
+# the state of the package, and its version
+state()
 {
-    if "$@"; then return 1; fi
+    dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$name"
 }
 
 the_package()
@@ -78,11 +74,6 @@ get_plugins()
     FWUPD_LOCALSTATEDIR=$tmp/fwupd fwupdtool get-plugins --json
 }
 
-build()
-{
-    contrib/debian/build.sh --output "$tmp/first"
-}
-
 # another path, time zone and umask, and without the self-test
 build_again()
 {
@@ -94,12 +85,6 @@ build_again()
     # nor where it was built
     dpkg-deb --fsys-tarfile "$(the_package "$tmp/first")" | tar -x -C "$(mktemp -d -p "$tmp")"
     fails grep -rl --binary-files=text "$(dirname "$tmp")/tmp\." "$tmp"/tmp.*
-}
-
-lintian_clean()
-{
-    lintian --allow-root -I -E --pedantic --fail-on error,warning,info,pedantic,experimental \
-        "$tmp"/first/*.changes
 }
 
 contents()
@@ -129,7 +114,7 @@ installs()
     chmod 755 "$tmp/bin/systemctl"
     PATH=$tmp/bin:$PATH apt_local install "$(the_package "$tmp/first")"
     rmdir /run/systemd/system
-    dpkg-query -W -f '${db:Status-Status}' "$name" | grep -x installed
+    state | grep '^installed '
     grep -nx -e '.*daemon-reload' -e 'try-restart fwupd.service' "$tmp/systemctl.log"
     tail -n 1 "$tmp/systemctl.log" | grep -x 'try-restart fwupd.service'
     fails grep -E '^(start|restart|enable) .*tdx' "$tmp/systemctl.log"
@@ -138,12 +123,9 @@ installs()
 loads()
 {
     get_plugins | tee "$tmp/plugins"
-    python3 - "$tmp/plugins" <<EOF
-import json, sys
-plugins = json.load(open(sys.argv[1]))["Plugins"]
-flags = [plugin["Flags"] for plugin in plugins if plugin["Name"] == "tdx_module"]
-assert [sorted(flag) for flag in flags] == [["modular", "ready"]], flags
-EOF
+    python3 -c 'import json, sys
+assert [sorted(plugin["Flags"]) for plugin in json.load(open(sys.argv[1]))["Plugins"]
+    if plugin["Name"] == "tdx_module"] == [["modular", "ready"]]' "$tmp/plugins"
 }
 
 units()
@@ -161,20 +143,26 @@ units_disabled()
     [ -z "$(find /etc/systemd -name '*tdx*')" ]
 }
 
+# what apt would do, kept in a file
+simulate()
+{
+    apt_local -s "$@" | tee "$tmp/simulated"
+}
+
 newer_fwupd_upgrades_without_it()
 {
-    mkdir -p "$tmp/fake/DEBIAN" "$tmp/repository"
+    mkdir -p "$tmp/fake/DEBIAN"
     printf '%s\n' 'Package: fwupd' "Version: $fwupd+newer" 'Architecture: amd64' \
         'Maintainer: nobody <nobody@example.org>' 'Description: newer' >"$tmp/fake/DEBIAN/control"
     dpkg-deb -b "$tmp/fake" "$tmp/fwupd.deb"
     publish "$tmp/fwupd.deb" ''
-    apt_local -s upgrade | tee "$tmp/simulated"
+    simulate upgrade
     grep '^Inst fwupd ' "$tmp/simulated"
 }
 
 newer_fwupd_is_held_back()
 {
-    apt_local -s upgrade | tee "$tmp/simulated"
+    simulate upgrade
     fails grep -E '^(Inst|Remv) ' "$tmp/simulated"
     grep -A 1 'kept back' "$tmp/simulated" | grep -w fwupd
 }
@@ -184,9 +172,10 @@ removal_is_announced()
 {
     for command in full-upgrade "install fwupd=$fwupd+newer"; do
         # shellcheck disable=SC2086 # split
-        fails apt_local -s --no-remove $command
-        # shellcheck disable=SC2086 # split
-        apt_local -s $command | tee "$tmp/simulated"
+        {
+            fails apt_local -s --no-remove $command
+            simulate $command
+        }
         grep "^Remv $name " "$tmp/simulated"
     done
 }
@@ -195,7 +184,7 @@ newer_fwupd_comes_with_its_plugin()
 {
     publish "$(the_package "$tmp/first")" \
         "s/^Version: .*/&+newer/;s/fwupd (= $fwupd)/fwupd (= $fwupd+newer)/"
-    apt_local -s upgrade | tee "$tmp/simulated"
+    simulate upgrade
     grep '^Inst fwupd ' "$tmp/simulated"
     grep "^Inst $name " "$tmp/simulated"
 }
@@ -205,16 +194,16 @@ upgrades()
     rm "$tmp"/repository/*.deb
     publish "$(the_package "$tmp/first")" 's/^Version: .*/&+b1/'
     apt_local --with-new-pkgs upgrade
-    dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$name" | grep '^installed .*+b1$'
+    state | grep '^installed .*+b1$'
 }
 
 wrong_fwupd()
 {
     publish "$(the_package "$tmp/first")" "s/^Version: .*/&+b2/;s/fwupd (= $fwupd)/fwupd (= 9.9-1)/"
     fails apt_local install "$tmp/repository/$name"_*+b2_amd64.deb
-    dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$name" | grep '^installed .*+b1$'
+    state | grep '^installed .*+b1$'
     fails dpkg -i "$tmp/repository/$name"_*+b2_amd64.deb
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name")" = unpacked ]
+    state | grep '^unpacked '
     dpkg -i "$tmp/repository/$name"_*+b1_amd64.deb
 }
 
@@ -238,13 +227,13 @@ purges()
     diff -u "$tmp/before" "$tmp/after"
 }
 
-: >"$tmp/sources.list"
 mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial" "$tmp/repository"
 echo "deb [trusted=yes] file:$tmp/repository ./" >"$tmp/sources.list"
-check "the package is built for fwupd $fwupd" build
-[ $failed -eq 0 ] || exit 1
+check "the package is built for fwupd $fwupd" contrib/debian/build.sh --output "$tmp/first"
+[ $failed -eq 0 ] || plan
 check 'a second build gives the same files' build_again
-check 'lintian has nothing to say' lintian_clean
+check 'lintian has nothing to say' lintian --allow-root -I -E --pedantic \
+    --fail-on error,warning,info,pedantic,experimental "$tmp"/first/*.changes
 check 'it contains what it should, and depends on this fwupd only' contents
 check 'a newer fwupd would be installed without it' newer_fwupd_upgrades_without_it
 get_plugins >/dev/null 2>&1
@@ -259,5 +248,4 @@ check 'it is upgraded' upgrades
 check 'it is not installed beside another fwupd' wrong_fwupd
 check 'it is removed, but not its state' removes
 check 'nothing is left after it was purged' purges
-echo "1..$number"
-exit $failed
+plan

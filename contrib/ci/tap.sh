@@ -1,8 +1,13 @@
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Functions for scripts that print TAP. They set $number and $failed, and need a folder $tmp.
-# shellcheck shell=sh disable=SC2034,SC2154 # those variables
+# For scripts that print TAP: functions, and a folder $tmp that goes with the script. Where no check may
+# follow one that has failed, $failed says so.
+# shellcheck shell=sh
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+number=0
+failed=0
 
 # run a function as a check of its own; $1 says what holds if it succeeds
 check()
@@ -34,7 +39,14 @@ skip()
     echo "ok $number - $1 # SKIP $2"
 }
 
+# under set -e a mere ! would go unnoticed
+fails()
+{
+    if "$@"; then return 1; fi
+}
+
 plan()
 {
     echo "1..$number"
+    exit $failed
 }
