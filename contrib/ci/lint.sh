@@ -12,9 +12,12 @@
 set -eu
 cd "$(dirname "$0")/../.."
 if [ "${1:-}" != --inside ]; then
-    case $# in 1 | 2) ;; *) echo "usage: contrib/ci/lint.sh BUILD_FOLDER [TREE]|--format" >&2 && exit 2 ;; esac
+    [ $# -eq 1 ] || [ -f "${2:-}/meson.build" ] || {
+        echo 'usage: contrib/ci/lint.sh BUILD_FOLDER [TREE]|--format' >&2
+        exit 2
+    }
     contrib/ci/install.sh git
-    fwupd=${2:-$(contrib/upstream/source.sh newest)}
+    fwupd=$(realpath "${2:-$(contrib/upstream/source.sh newest)}")
     # that of a worktree is elsewhere
     git=$(realpath "$(git rev-parse --git-common-dir)")
     exec contrib/ci/chroot.sh --plain --bind "$PWD:/mnt" --bind "$git:$git" --bind "$fwupd:/media" \

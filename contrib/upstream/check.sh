@@ -11,8 +11,9 @@ usage()
 usage: contrib/upstream/check.sh [--if-built] [--fixes] TREE|VERSION|newest
 
 Applies the patch series to a copy of an fwupd source tree, builds that with the plugin built in,
-and runs what inside.sh has: tests of the plugin and of fwupd, fwupd's checks of the source, and the
-tests of this project with those fwupdmgr, fwupdtool and daemon. As root. Prints TAP.
+and runs what inside.sh has: tests of the plugin and of fwupd, and the tests of this project with those
+fwupdmgr, fwupdtool and daemon. As root. Prints TAP. fwupd's checks of the source are in
+contrib/ci/lint.sh BUILD_FOLDER TREE.
 
   TREE        an unpacked source tree, which is not changed; VERSION is fetched from Debian, newest
               is the newest that can be
