@@ -21,7 +21,7 @@ cabinet_release_free(CabinetRelease *self)
 	g_free(self->source);
 	g_free(self->date);
 	g_free(self->mrseam);
-	g_clear_object(&self->sigstruct);
+	g_clear_pointer(&self->sigstruct, fu_struct_tdx_sigstruct_unref);
 	g_free(self->payload_sha256);
 	g_free(self->module_sha256);
 	g_array_unref(self->targets);
@@ -53,7 +53,7 @@ static gboolean
 cabinet_release_ensure_date(CabinetRelease *self, GError **error)
 {
 	guint64 number = 0;
-	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(self->sigstruct);
+	const FuStructTdxSigstruct *st = self->sigstruct;
 	g_autofree gchar *str = g_strdup_printf("%08x", fu_struct_tdx_sigstruct_get_date(st));
 
 	if (!fu_strtoull(str, &number, 0, 99999999, FU_INTEGER_BASE_10, NULL) ||
@@ -81,7 +81,7 @@ cabinet_release_add_target(CabinetRelease *self, const CabinetTarget *target)
 static void
 cabinet_release_ensure_targets(CabinetRelease *self, gboolean boot)
 {
-	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(self->sigstruct);
+	const FuStructTdxSigstruct *st = self->sigstruct;
 
 	for (guint i = 0; i < fu_struct_tdx_sigstruct_get_cpuid_table_size(st); i++) {
 		const CabinetTarget target = {
@@ -95,7 +95,8 @@ cabinet_release_ensure_targets(CabinetRelease *self, gboolean boot)
 static gboolean
 cabinet_release_ensure_module_sha256(CabinetRelease *self, FuFirmware *firmware, GError **error)
 {
-	g_autoptr(GBytes) module = fu_firmware_get_image_by_id_bytes(firmware, "module", error);
+	g_autoptr(GBytes) module =
+	    fu_tdx_blob_firmware_get_module(FU_TDX_BLOB_FIRMWARE(firmware), error);
 
 	if (module == NULL)
 		return FALSE;
@@ -197,12 +198,10 @@ cabinet_release_parse(CabinetRelease *self,
 
 	if (!fu_firmware_parse_bytes(firmware, blob, 0x0, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, error))
 		return FALSE;
-	self->sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-	if (self->sigstruct == NULL)
-		return FALSE;
-	self->mrseam = fu_tdx_sigstruct_firmware_get_mrseam(self->sigstruct);
-	self->svn = fu_struct_tdx_sigstruct_get_seamsvn(
-	    fu_tdx_sigstruct_firmware_get_struct(self->sigstruct));
+	self->sigstruct = fu_struct_tdx_sigstruct_ref(
+	    fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware)));
+	self->mrseam = fu_tdx_sigstruct_get_mrseam(self->sigstruct);
+	self->svn = fu_struct_tdx_sigstruct_get_seamsvn(self->sigstruct);
 	if (!cabinet_release_check_preflight(self, signers, error) ||
 	    !cabinet_release_ensure_date(self, error) ||
 	    !cabinet_release_ensure_module_sha256(self, firmware, error))

@@ -23,7 +23,7 @@ typedef struct {
 	gchar *source;	/* file that the image came from */
 	const CabinetMapRelease *map;
 	const TdxTcbInfo *tcb_info; /* (nullable): what it fixes, if that is known */
-	FuTdxSigstructFirmware *sigstruct;
+	FuStructTdxSigstruct *sigstruct;
 	gchar *payload_sha256; /* as delivered, unless another header is wanted */
 	gsize payload_size;    /* bytes */
 	guint16 svn;

@@ -40,7 +40,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_modulus = tdx_signer_get_modulus(fuzz_key, &error);
 	g_assert_no_error(error);
 	g_type_ensure(FU_TYPE_TDX_BLOB_FIRMWARE);
-	g_type_ensure(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 	return 0;
 }
 
@@ -111,22 +110,22 @@ fuzz_make_image(const guint8 *data, gsize size)
 }
 
 static void
-fuzz_check_preflight(FuTdxSigstructFirmware *sigstruct)
+fuzz_check_preflight(const FuStructTdxSigstruct *st)
 {
-	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
 	FuTdxHost host = {
 	    .module_version = (gchar *)"1.5.06",
 	    .seamldr_version = (gchar *)"1.5.06",
 	    .cpu = 0x806F0,
 	};
+	g_autofree gchar *version = fu_tdx_sigstruct_get_version(st);
 	g_autoptr(GPtrArray) reasons_image = NULL;
 	g_autoptr(GPtrArray) reasons_version = NULL;
 	g_autoptr(GPtrArray) signers = g_ptr_array_new();
 
 	g_ptr_array_add(signers, (gpointer) "00");
-	reasons_image = fu_tdx_preflight_check_image(&host, sigstruct, signers);
+	reasons_image = fu_tdx_preflight_check_image(&host, st, signers);
 	g_assert_false(fu_tdx_preflight_to_error(reasons_image, NULL));
-	reasons_version = fu_tdx_preflight_check_version(&host, sigstruct, version);
+	reasons_version = fu_tdx_preflight_check_version(&host, st, version);
 	g_assert_false(fu_tdx_preflight_to_error(reasons_version, NULL));
 }
 
@@ -181,7 +180,6 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	g_autofree gchar *xml = NULL;
 	g_autoptr(FuTdxBlobFirmware) firmware = NULL;
 	g_autoptr(FuTdxBlobFirmware) firmware_strict = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GByteArray) image = NULL;
 
 	if (size < 1 + FUZZ_HEADER_SIZE + FUZZ_SIGSTRUCT_SIZE)
@@ -193,10 +191,10 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 		g_assert_null(firmware_strict);
 		return 0;
 	}
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(firmware, NULL);
-	g_assert_nonnull(sigstruct);
-	fuzz_check_preflight(sigstruct);
-	xml = fu_firmware_export_to_xml(FU_FIRMWARE(firmware), FU_FIRMWARE_EXPORT_FLAG_NONE, NULL);
+	fuzz_check_preflight(fu_tdx_blob_firmware_get_sigstruct(firmware));
+	xml = fu_firmware_export_to_xml(FU_FIRMWARE(firmware),
+					FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG,
+					NULL);
 	g_assert_nonnull(xml);
 
 	/* slow, so only for images that are otherwise good */

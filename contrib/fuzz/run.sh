@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 build='build-fuzz'
-targets='tdx-blob tdx-sigstruct tdx-image tdx-text'
+targets='tdx-blob tdx-image tdx-text'
 
 usage()
 {
@@ -19,10 +19,9 @@ its name is printed, and $build/contrib/fuzz/TARGET NAME runs it again. What rea
 kept in $build/corpus, where the next run starts.
 
 Targets, by default all:
-  tdx-blob       FuTdxBlobFirmware, from the template of fwupd's own fuzzers
-  tdx-sigstruct  FuTdxSigstructFirmware, likewise
-  tdx-image      images with repaired sizes, hashes and signatures, written and built again
-  tdx-text       what the kernel says in text, and the XML that images are built from
+  tdx-blob   FuTdxBlobFirmware, from the template of fwupd's own fuzzers
+  tdx-image  images with repaired sizes, hashes and signatures, written and built again
+  tdx-text   what the kernel says in text, and the XML that images are built from
 TEXT
 }
 
@@ -47,7 +46,6 @@ make_seeds()
     "$@" 2 --cpu 0xA06D0 --poke-sigstruct 0x3d8=02000100 "$images/handoff"
     for image in "$images"/*; do
         seed=$build/seeds/tdx-image/${image##*/}
-        tail -c +4097 "$image" | head -c 4096 >"$build/seeds/tdx-sigstruct/${image##*/}"
         { head -c 24 "$image" && head -c 6144 "$image" | tail -c +4097; } >"$seed.parts"
         { printf '\000' && cat "$seed.parts" && tail -c +8193 "$image"; } >"$seed"
         { printf '\017' && cat "$seed.parts" && printf 'module'; } >"$seed.short"

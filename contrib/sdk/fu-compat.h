@@ -26,8 +26,7 @@
 #define FuInputStream				    GInputStream
 #define fu_memory_input_stream_new_from_bytes(blob) g_memory_input_stream_new_from_bytes(blob)
 
-/* since 2.1.7: limits belong to the class, here they are kept with the type until an object is made
- */
+/* since 2.1.7: this limit is of the class, here it is kept with the type until an object is made */
 static inline void
 fu_compat_firmware_constructed(GObject *object)
 {
@@ -36,24 +35,18 @@ fu_compat_firmware_constructed(GObject *object)
 	fu_firmware_set_size_max(
 	    FU_FIRMWARE(object),
 	    GPOINTER_TO_SIZE(g_type_get_qdata(gtype, g_quark_from_string("fu-compat-size-max"))));
-	fu_firmware_set_images_max(
-	    FU_FIRMWARE(object),
-	    GPOINTER_TO_SIZE(g_type_get_qdata(gtype, g_quark_from_string("fu-compat-images-max"))));
 }
 
 static inline void
-fu_compat_firmware_set_limit(FuFirmwareClass *klass, const gchar *key, gsize value)
+fu_compat_firmware_set_size_max(FuFirmwareClass *klass, gsize value)
 {
 	g_type_set_qdata(G_TYPE_FROM_CLASS(klass),
-			 g_quark_from_string(key),
+			 g_quark_from_string("fu-compat-size-max"),
 			 GSIZE_TO_POINTER(value));
 	G_OBJECT_CLASS(klass)->constructed = fu_compat_firmware_constructed;
 }
 
-#define fu_firmware_set_size_max(klass, value)                                                     \
-	fu_compat_firmware_set_limit(klass, "fu-compat-size-max", value)
-#define fu_firmware_set_images_max(klass, value)                                                   \
-	fu_compat_firmware_set_limit(klass, "fu-compat-images-max", value)
+#define fu_firmware_set_size_max(klass, value) fu_compat_firmware_set_size_max(klass, value)
 
 /* since 2.1.7: private flags belong to the class, too; one for each class is enough here */
 static inline void
@@ -77,9 +70,6 @@ fu_compat_device_register_private_flag(FuDeviceClass *klass, const gchar *flag)
 
 #define fu_device_register_private_flag(klass, flag)                                               \
 	fu_compat_device_register_private_flag(klass, flag)
-
-/* since 2.1.1: the types of the images are declared; before, every type was taken */
-#define fu_firmware_add_image_gtype(klass, gtype) (void)(gtype)
 
 /* since 2.1.1: the ID follows from the type's name, e.g. FuTdxBlobFirmware is `tdx-blob` */
 #define fu_plugin_add_firmware_gtype(plugin, gtype)                                                \

@@ -42,14 +42,7 @@ UPDATE_SIGNER = TESTS / "tdx-module-signer.quirk"
 UPDATE_VERSION = "2.0.08"
 UPDATE_CPUS = ["A06D0", "A06E0"]
 IMAGE_XML = """<firmware gtype="FuTdxBlobFirmware">
-  <firmware gtype="FuTdxSigstructFirmware">
-    <id>sigstruct</id>
-    <data>{sigstruct}</data>
-  </firmware>
-  <firmware>
-    <id>module</id>
-    <data>{module}</data>
-  </firmware>
+  <data>{image}</data>
 </firmware>
 """
 
@@ -100,8 +93,8 @@ def make_image(path: Path, quirk: Path) -> None:
         image_path = images.make_image(Path(folder) / "image.bin", *options, key=key)
         image = image_path.read_bytes()
         images.write_quirk(quirk, signer_of(image_path))
-    sigstruct, module = (base64.b64encode(image[i : i + PAGE]).decode() for i in [PAGE, 2 * PAGE])
-    path.write_text(IMAGE_XML.format(sigstruct=sigstruct, module=module), encoding="utf-8")
+    data = base64.b64encode(image).decode()
+    path.write_text(IMAGE_XML.format(image=data), encoding="utf-8")
 
 
 def signer_of(image: Path) -> str:

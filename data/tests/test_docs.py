@@ -24,7 +24,7 @@ DOCUMENT = SOURCE / "docs/operators.md"
 HEADING = "## Troubleshooting by message\n"
 HEADING_FWUPD = "### fwupd's own\n"
 # a few messages stand for all that say that an image is damaged, and nobody gets those of the tests
-SUMMED_UP = ["fu-tdx-blob-firmware.c", "fu-tdx-sigstruct-firmware.c"]
+SUMMED_UP = ["fu-tdx-blob-firmware.c", "fu-tdx-sigstruct.c"]
 NOT_SHIPPED = ["fu-self-test.c"]
 
 ANY = "\0"  # what is only known when the message is printed

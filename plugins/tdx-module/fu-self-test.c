@@ -161,9 +161,9 @@ fu_test_image_new(const FuTest *self, FuTdxBlobVersion blob_version, gsize modul
 }
 
 static FuFirmware *
-fu_test_parse_full(GType gtype, const GByteArray *buf, FuFirmwareParseFlags flags, GError **error)
+fu_test_parse_full(const GByteArray *buf, FuFirmwareParseFlags flags, GError **error)
 {
-	g_autoptr(FuFirmware) firmware = g_object_new(gtype, NULL);
+	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
 	g_autoptr(GBytes) blob = g_bytes_new(buf->data, buf->len);
 	if (!fu_firmware_parse_bytes(firmware, blob, 0x0, flags, error))
 		return NULL;
@@ -171,32 +171,47 @@ fu_test_parse_full(GType gtype, const GByteArray *buf, FuFirmwareParseFlags flag
 }
 
 static FuFirmware *
-fu_test_parse(GType gtype, const GByteArray *buf)
+fu_test_parse(const GByteArray *buf)
 {
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GError) error = NULL;
 
-	firmware = fu_test_parse_full(gtype, buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
+	firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
 	g_assert_no_error(error);
 	return g_steal_pointer(&firmware);
 }
 
 static void
-fu_test_assert_refused(GType gtype, const GByteArray *buf, const gchar *pattern)
+fu_test_assert_refused(const GByteArray *buf, const gchar *pattern)
 {
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GError) error = NULL;
 
-	firmware = fu_test_parse_full(gtype, buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
+	firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
 	g_assert_null(firmware);
 	fu_test_assert_error(error, pattern);
 }
 
-static FuTdxSigstructFirmware *
+static FuStructTdxSigstruct *
+fu_test_sigstruct_parse_full(const GByteArray *buf, GError **error)
+{
+	g_autoptr(FuInputStream) stream = NULL;
+	g_autoptr(GBytes) blob = g_bytes_new(buf->data, buf->len);
+
+	stream = fu_memory_input_stream_new_from_bytes(blob);
+	return fu_tdx_sigstruct_parse(stream, 0x0, FU_FIRMWARE_PARSE_FLAG_NONE, error);
+}
+
+static FuStructTdxSigstruct *
 fu_test_sigstruct_parse(const FuTest *self, gsize offset, const gchar *hex)
 {
+	g_autoptr(FuStructTdxSigstruct) st = NULL;
 	g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, offset, hex);
-	return FU_TDX_SIGSTRUCT_FIRMWARE(fu_test_parse(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, buf));
+	g_autoptr(GError) error = NULL;
+
+	st = fu_test_sigstruct_parse_full(buf, &error);
+	g_assert_no_error(error);
+	return g_steal_pointer(&st);
 }
 
 static GByteArray *
@@ -213,36 +228,25 @@ fu_test_write(FuFirmware *firmware)
 }
 
 static void
-fu_tdx_sigstruct_firmware_parse_func(gconstpointer user_data)
+fu_tdx_sigstruct_parse_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
 	g_autofree gchar *cpus = NULL;
 	g_autofree gchar *mrseam = NULL;
 	g_autofree gchar *seamhash = g_compute_checksum_for_string(G_CHECKSUM_SHA384, "tdx", -1);
 	g_autofree gchar *signer = NULL;
-	g_autofree gchar *xml = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = fu_test_sigstruct_parse(self, 900, seamhash);
-	g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, 900, seamhash);
-	g_autoptr(GByteArray) buf_out = NULL;
+	g_autoptr(FuStructTdxSigstruct) st = fu_test_sigstruct_parse(self, 900, seamhash);
 
-	cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
+	cpus = fu_tdx_sigstruct_get_cpus(st);
 	g_assert_cmpstr(cpus, ==, "0x806f8,0xc06f0");
-	mrseam = fu_tdx_sigstruct_firmware_get_mrseam(sigstruct);
+	mrseam = fu_tdx_sigstruct_get_mrseam(st);
 	g_assert_cmpstr(mrseam, ==, seamhash);
-	signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
+	signer = fu_tdx_sigstruct_get_signer(st);
 	g_assert_cmpstr(signer, ==, self->signer);
-	buf_out = fu_test_write(FU_FIRMWARE(sigstruct));
-	fu_test_assert_equal(buf_out, buf);
-
-	/* what a person sees with `fwupdtool firmware-parse` */
-	xml = fu_firmware_export_to_xml(FU_FIRMWARE(sigstruct),
-					FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG,
-					NULL);
-	fu_test_assert_match(xml, "*<date>0x20250219</date>*<seamsvn>0x10b</seamsvn>*");
 }
 
 static void
-fu_tdx_sigstruct_firmware_fields_func(gconstpointer user_data)
+fu_tdx_sigstruct_fields_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
 	const FuTestPoke items[] = {
@@ -270,30 +274,35 @@ fu_tdx_sigstruct_firmware_fields_func(gconstpointer user_data)
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
+		g_autoptr(FuStructTdxSigstruct) st = NULL;
 		g_autoptr(GByteArray) buf =
 		    fu_test_sigstruct_new(self, items[i].offset, items[i].hex);
-		fu_test_assert_refused(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, buf, items[i].pattern);
+		g_autoptr(GError) error = NULL;
+
+		st = fu_test_sigstruct_parse_full(buf, &error);
+		g_assert_null(st);
+		fu_test_assert_error(error, items[i].pattern);
 	}
 }
 
 static void
-fu_tdx_sigstruct_firmware_cpus_func(gconstpointer user_data)
+fu_tdx_sigstruct_cpus_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
-	g_autoptr(FuTdxSigstructFirmware) all = fu_test_sigstruct_parse(self, 1024, "ff");
-	g_autoptr(FuTdxSigstructFirmware) two = fu_test_sigstruct_parse(self, 1024, "02");
+	g_autoptr(FuStructTdxSigstruct) st_all = fu_test_sigstruct_parse(self, 1024, "ff");
+	g_autoptr(FuStructTdxSigstruct) st_two = fu_test_sigstruct_parse(self, 1024, "02");
 
 	/* the stepping does not matter, and the third entry is not used */
-	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(two, 0x806f8));
-	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(two, 0xc06f2));
-	g_assert_false(fu_tdx_sigstruct_firmware_has_cpu(two, 0x806e8));
-	g_assert_false(fu_tdx_sigstruct_firmware_has_cpu(two, 0x1806f8));
-	g_assert_false(fu_tdx_sigstruct_firmware_has_cpu(two, 0xa06d0));
-	g_assert_true(fu_tdx_sigstruct_firmware_has_cpu(all, 0xa06d1));
+	g_assert_true(fu_tdx_sigstruct_has_cpu(st_two, 0x806f8));
+	g_assert_true(fu_tdx_sigstruct_has_cpu(st_two, 0xc06f2));
+	g_assert_false(fu_tdx_sigstruct_has_cpu(st_two, 0x806e8));
+	g_assert_false(fu_tdx_sigstruct_has_cpu(st_two, 0x1806f8));
+	g_assert_false(fu_tdx_sigstruct_has_cpu(st_two, 0xa06d0));
+	g_assert_true(fu_tdx_sigstruct_has_cpu(st_all, 0xa06d1));
 }
 
 static void
-fu_tdx_sigstruct_firmware_version_func(gconstpointer user_data)
+fu_tdx_sigstruct_version_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
 	const gchar *items[][2] = {
@@ -303,28 +312,26 @@ fu_tdx_sigstruct_firmware_version_func(gconstpointer user_data)
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
-		g_autoptr(FuTdxSigstructFirmware) sigstruct =
+		g_autoptr(FuStructTdxSigstruct) st =
 		    fu_test_sigstruct_parse(self, 1000, items[i][0]);
-		g_assert_cmpstr(fu_firmware_get_version(FU_FIRMWARE(sigstruct)), ==, items[i][1]);
+		g_autofree gchar *version = fu_tdx_sigstruct_get_version(st);
+		g_assert_cmpstr(version, ==, items[i][1]);
 	}
 }
 
 static void
-fu_tdx_sigstruct_firmware_signature_func(gconstpointer user_data)
+fu_tdx_sigstruct_signature_func(gconstpointer user_data)
 {
 	const FuTest *self = (const FuTest *)user_data;
 	const gsize offsets[] = {60, 128, 511, 516, 899, 900, 1003, 2047};
 
 	for (guint i = 0; i < G_N_ELEMENTS(offsets); i++) {
-		g_autoptr(FuFirmware) firmware = NULL;
+		g_autoptr(FuStructTdxSigstruct) st = NULL;
 		g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, 1000, "08000002");
 
 		buf->data[offsets[i]] ^= 0x02;
-		firmware = fu_test_parse_full(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE,
-					      buf,
-					      FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
-					      NULL);
-		g_assert_null(firmware);
+		st = fu_test_sigstruct_parse_full(buf, NULL);
+		g_assert_null(st);
 	}
 }
 
@@ -332,7 +339,7 @@ fu_tdx_sigstruct_firmware_signature_func(gconstpointer user_data)
 static GByteArray *
 fu_test_convert(const GByteArray *buf, FuTdxBlobVersion blob_version)
 {
-	g_autoptr(FuFirmware) firmware = fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf);
+	g_autoptr(FuFirmware) firmware = fu_test_parse(buf);
 	g_autoptr(GByteArray) buf_out = NULL;
 
 	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
@@ -371,7 +378,7 @@ fu_test_assert_image_refused(const FuTest *self, FuTdxBlobVersion version, const
 	fu_test_poke(buf, poke->offset, poke->hex);
 	fu_test_sign(self, buf, 4096);
 	fu_test_fix_checksum(buf);
-	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, poke->pattern);
+	fu_test_assert_refused(buf, poke->pattern);
 }
 
 static void
@@ -441,7 +448,7 @@ fu_tdx_blob_firmware_size_func(gconstpointer user_data)
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
 		g_autoptr(GByteArray) buf = fu_test_image_new(self, items[i].blob_version, 2);
 		fu_byte_array_set_size(buf, items[i].size, 0x0);
-		fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, items[i].pattern);
+		fu_test_assert_refused(buf, items[i].pattern);
 	}
 }
 
@@ -457,19 +464,16 @@ fu_tdx_blob_firmware_checksum_func(gconstpointer user_data)
 
 	/* one bit of the checksum itself */
 	buf->data[3] ^= 0x80;
-	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, pattern_sum);
+	fu_test_assert_refused(buf, pattern_sum);
 	buf->data[3] ^= 0x80;
 
 	/* two bytes of the module that leave the sum as it was */
 	buf->data[8192 + 502] += 1;
 	buf->data[8192 + 504] -= 1;
-	fu_test_assert_refused(FU_TYPE_TDX_BLOB_FIRMWARE, buf, pattern_hash);
+	fu_test_assert_refused(buf, pattern_hash);
 
 	/* may be looked at */
-	firmware = fu_test_parse_full(FU_TYPE_TDX_BLOB_FIRMWARE,
-				      buf,
-				      FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM,
-				      &error);
+	firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM, &error);
 	g_assert_no_error(error);
 	g_assert_nonnull(firmware);
 }
@@ -490,10 +494,7 @@ fu_tdx_blob_firmware_flip_func(gconstpointer user_data)
 			buf->data[j] ^= 1 << (j % 8);
 			if (j != 2 && j != 3)
 				fu_test_fix_checksum(buf);
-			firmware = fu_test_parse_full(FU_TYPE_TDX_BLOB_FIRMWARE,
-						      buf,
-						      FU_FIRMWARE_PARSE_FLAG_NO_SEARCH,
-						      NULL);
+			firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NO_SEARCH, NULL);
 			if (firmware != NULL)
 				g_test_message("offset %u is not verified", j);
 			g_assert_null(firmware);
@@ -520,6 +521,28 @@ fu_test_build(void)
 	return g_steal_pointer(&firmware);
 }
 
+/* what a person sees with `fwupdtool firmware-parse` */
+static void
+fu_tdx_blob_firmware_export_func(gconstpointer user_data)
+{
+	const FuTest *self = (const FuTest *)user_data;
+	g_autofree gchar *pattern = NULL;
+	g_autofree gchar *seamhash = NULL;
+	g_autofree gchar *xml = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
+	g_autoptr(GByteArray) buf = fu_test_image_new(self, FU_TDX_BLOB_VERSION_V2, 1);
+
+	seamhash = g_compute_checksum_for_data(G_CHECKSUM_SHA384, buf->data + 8192, 4096);
+	pattern = g_strdup_printf("*<date>0x20250219</date>*<seamsvn>0x10b</seamsvn>*"
+				  "<cpus>0x806f8,0xc06f0</cpus>*<mrseam>%s</mrseam>*"
+				  "<signer>%s</signer>*",
+				  seamhash,
+				  self->signer);
+	firmware = fu_test_parse(buf);
+	xml = fu_firmware_export_to_xml(firmware, FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG, NULL);
+	fu_test_assert_match(xml, pattern);
+}
+
 /* build and write, then parse, export, build and write: all the same bytes */
 static void
 fu_tdx_blob_firmware_xml_func(gconstpointer user_data)
@@ -532,7 +555,7 @@ fu_tdx_blob_firmware_xml_func(gconstpointer user_data)
 	g_autoptr(GByteArray) buf3 = NULL;
 	g_autoptr(GError) error = NULL;
 
-	firmware2 = fu_test_parse(FU_TYPE_TDX_BLOB_FIRMWARE, buf1);
+	firmware2 = fu_test_parse(buf1);
 	xml = fu_firmware_export_to_xml(firmware1, FU_FIRMWARE_EXPORT_FLAG_NONE, &error);
 	g_assert_no_error(error);
 	firmware3 = fu_firmware_new_from_xml(xml, &error);
@@ -801,23 +824,23 @@ fu_tdx_preflight_image_func(gconstpointer user_data)
 	    {1000, "08000002", 0x806F0, "2.0.00", NULL},
 	    {1000, "08000002", 0x806F0, NULL, NULL}, /* the rules for the host say that */
 	};
-	g_autoptr(FuTdxSigstructFirmware) foreign = fu_test_sigstruct_parse(self, 0, "06");
+	g_autoptr(FuStructTdxSigstruct) st_foreign = fu_test_sigstruct_parse(self, 0, "06");
 	g_autoptr(GPtrArray) reasons_foreign = NULL;
 	g_autoptr(GPtrArray) signers = g_ptr_array_new();
 
 	g_ptr_array_add(signers, (gpointer) "c0ffee");
-	reasons_foreign = fu_tdx_preflight_check_image(NULL, foreign, signers);
+	reasons_foreign = fu_tdx_preflight_check_image(NULL, st_foreign, signers);
 	fu_test_assert_reason(reasons_foreign, "image-signer: *takes only c0ffee; use *");
 	g_ptr_array_add(signers, self->signer);
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
 		FuTdxHost host = fu_test_host;
-		g_autoptr(FuTdxSigstructFirmware) sigstruct =
+		g_autoptr(FuStructTdxSigstruct) st =
 		    fu_test_sigstruct_parse(self, items[i].offset, items[i].hex);
 		g_autoptr(GPtrArray) reasons = NULL;
 
 		host.cpu = items[i].cpu;
 		host.seamldr_version = (gchar *)items[i].seamldr;
-		reasons = fu_tdx_preflight_check_image(&host, sigstruct, signers);
+		reasons = fu_tdx_preflight_check_image(&host, st, signers);
 		fu_test_assert_reason(reasons, items[i].pattern);
 	}
 }
@@ -856,17 +879,16 @@ fu_tdx_preflight_version_func(gconstpointer user_data)
 		FuTdxHost host = fu_test_host;
 		guint16 svn = items[i].svn;
 		g_autofree gchar *hex = g_strdup_printf("%02x%02x", svn & 0xffu, svn >> 8u);
-		g_autoptr(FuFirmware) sigstruct = NULL;
+		g_autoptr(FuStructTdxSigstruct) st = NULL;
 		g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, 948, hex);
 		g_autoptr(GPtrArray) reasons = NULL;
 
 		fu_test_poke(buf, 1000, items[i].v2 ? "08000002" : "00000000");
 		fu_test_sign(self, buf, 0);
-		sigstruct = fu_test_parse(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, buf);
+		st = fu_test_sigstruct_parse_full(buf, NULL);
+		g_assert_nonnull(st);
 		host.module_version = (gchar *)items[i].running;
-		reasons = fu_tdx_preflight_check_version(&host,
-							 FU_TDX_SIGSTRUCT_FIRMWARE(sigstruct),
-							 items[i].version);
+		reasons = fu_tdx_preflight_check_version(&host, st, items[i].version);
 		fu_test_assert_reason(reasons, items[i].pattern);
 	}
 }
@@ -1146,16 +1168,17 @@ main(int argc, char **argv)
 		const gchar *path;
 		GTestDataFunc func;
 	} items[] = {
-	    {"/tdx-module/sigstruct/parse", fu_tdx_sigstruct_firmware_parse_func},
-	    {"/tdx-module/sigstruct/fields", fu_tdx_sigstruct_firmware_fields_func},
-	    {"/tdx-module/sigstruct/cpus", fu_tdx_sigstruct_firmware_cpus_func},
-	    {"/tdx-module/sigstruct/version", fu_tdx_sigstruct_firmware_version_func},
-	    {"/tdx-module/sigstruct/signature", fu_tdx_sigstruct_firmware_signature_func},
+	    {"/tdx-module/sigstruct/parse", fu_tdx_sigstruct_parse_func},
+	    {"/tdx-module/sigstruct/fields", fu_tdx_sigstruct_fields_func},
+	    {"/tdx-module/sigstruct/cpus", fu_tdx_sigstruct_cpus_func},
+	    {"/tdx-module/sigstruct/version", fu_tdx_sigstruct_version_func},
+	    {"/tdx-module/sigstruct/signature", fu_tdx_sigstruct_signature_func},
 	    {"/tdx-module/blob/convert", fu_tdx_blob_firmware_convert_func},
 	    {"/tdx-module/blob/header", fu_tdx_blob_firmware_header_func},
 	    {"/tdx-module/blob/size", fu_tdx_blob_firmware_size_func},
 	    {"/tdx-module/blob/checksum", fu_tdx_blob_firmware_checksum_func},
 	    {"/tdx-module/blob/flip", fu_tdx_blob_firmware_flip_func},
+	    {"/tdx-module/blob/export", fu_tdx_blob_firmware_export_func},
 	    {"/tdx-module/blob/xml", fu_tdx_blob_firmware_xml_func},
 	    {"/tdx-module/host/cpuinfo", fu_tdx_host_cpuinfo_func},
 	    {"/tdx-module/host/cpuinfo-invalid", fu_tdx_host_cpuinfo_invalid_func},
@@ -1174,7 +1197,6 @@ main(int argc, char **argv)
 	(void)g_setenv("G_TEST_SRCDIR", SRCDIR, FALSE);
 	g_test_init(&argc, &argv, NULL);
 	g_type_ensure(FU_TYPE_TDX_BLOB_FIRMWARE);
-	g_type_ensure(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 	fu_test_init(&self);
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++)
 		g_test_add_data_func(items[i].path, &self, items[i].func);

@@ -11,6 +11,7 @@
 struct _FuTdxBlobFirmware {
 	FuFirmware parent_instance;
 	FuTdxBlobVersion blob_version;
+	FuStructTdxSigstruct *st_sigstruct; /* (nullable): until it is parsed */
 };
 
 G_DEFINE_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU_TYPE_FIRMWARE)
@@ -31,13 +32,23 @@ fu_tdx_blob_firmware_set_blob_version(FuTdxBlobFirmware *self, FuTdxBlobVersion 
 	self->blob_version = blob_version;
 }
 
-FuTdxSigstructFirmware *
-fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self, GError **error)
+FuStructTdxSigstruct *
+fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self)
 {
-	return FU_TDX_SIGSTRUCT_FIRMWARE(
-	    fu_firmware_get_image_by_gtype(FU_FIRMWARE(self),
-					   FU_TYPE_TDX_SIGSTRUCT_FIRMWARE,
-					   error));
+	return self->st_sigstruct;
+}
+
+GBytes *
+fu_tdx_blob_firmware_get_module(FuTdxBlobFirmware *self, GError **error)
+{
+	g_autoptr(GBytes) blob = fu_firmware_get_bytes(FU_FIRMWARE(self), error);
+
+	if (blob == NULL)
+		return NULL;
+	return fu_bytes_new_offset(blob,
+				   FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE,
+				   g_bytes_get_size(blob) - FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE,
+				   error);
 }
 
 static gboolean
@@ -77,15 +88,10 @@ fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
 }
 
 static gboolean
-fu_tdx_blob_firmware_check_sum(FuInputStream *stream, GError **error)
+fu_tdx_blob_firmware_check_sum(GBytes *blob, GError **error)
 {
-	guint16 sum;
-	g_autoptr(GBytes) blob = NULL;
+	guint16 sum = fu_sum16w_bytes(blob, G_LITTLE_ENDIAN);
 
-	blob = fu_input_stream_read_bytes(stream, 0x0, FU_TDX_BLOB_SIZE_MAX, NULL, error);
-	if (blob == NULL)
-		return FALSE;
-	sum = fu_sum16w_bytes(blob, G_LITTLE_ENDIAN);
 	if (sum != 0x0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
@@ -95,48 +101,6 @@ fu_tdx_blob_firmware_check_sum(FuInputStream *stream, GError **error)
 		return FALSE;
 	}
 	return TRUE;
-}
-
-static gboolean
-fu_tdx_blob_firmware_parse_images(FuTdxBlobFirmware *self,
-				  FuInputStream *stream,
-				  gsize modulesz,
-				  FuFirmwareParseFlags flags,
-				  GError **error)
-{
-	g_autoptr(FuFirmware) module = fu_firmware_new();
-	g_autoptr(FuFirmware) sigstruct = g_object_new(FU_TYPE_TDX_SIGSTRUCT_FIRMWARE, NULL);
-	g_autoptr(FuInputStream) stream_module = NULL;
-	g_autoptr(FuInputStream) stream_sigstruct = NULL;
-
-	stream_sigstruct =
-	    fu_partial_input_stream_new(stream, FU_TDX_PAGE_SIZE, FU_TDX_PAGE_SIZE, error);
-	if (stream_sigstruct == NULL)
-		return FALSE;
-	if (!fu_firmware_parse_stream(sigstruct, stream_sigstruct, 0x0, flags, error))
-		return FALSE;
-	fu_firmware_set_id(sigstruct, FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT);
-	if (!fu_firmware_add_image(FU_FIRMWARE(self), sigstruct, error))
-		return FALSE;
-	stream_module = fu_partial_input_stream_new(stream,
-						    FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE,
-						    modulesz,
-						    error);
-	if (stream_module == NULL)
-		return FALSE;
-	if (!fu_firmware_set_stream(module, stream_module, error))
-		return FALSE;
-	fu_firmware_set_id(module, FU_TDX_BLOB_FIRMWARE_ID_MODULE);
-	if (!fu_firmware_add_image(FU_FIRMWARE(self), module, error))
-		return FALSE;
-	if (flags & FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM)
-		return TRUE;
-	if (!fu_tdx_blob_firmware_check_sum(stream, error))
-		return FALSE;
-	return fu_tdx_sigstruct_firmware_check_module(FU_TDX_SIGSTRUCT_FIRMWARE(sigstruct),
-						      stream_module,
-						      modulesz,
-						      error);
 }
 
 static gboolean
@@ -163,6 +127,8 @@ fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 	FuTdxBlobFirmware *self = FU_TDX_BLOB_FIRMWARE(firmware);
 	gsize streamsz = 0;
 	guint16 blob_version = 0;
+	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) module = NULL;
 
 	if (!fu_input_stream_read_u16(stream, 0x0, &blob_version, G_LITTLE_ENDIAN, error))
 		return FALSE;
@@ -175,54 +141,61 @@ fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 		return FALSE;
 	if (!fu_tdx_blob_firmware_parse_hdr(self, stream, streamsz, error))
 		return FALSE;
-	return fu_tdx_blob_firmware_parse_images(self,
-						 stream,
-						 streamsz - FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE,
-						 flags,
-						 error);
+	self->st_sigstruct = fu_tdx_sigstruct_parse(stream, FU_TDX_PAGE_SIZE, flags, error);
+	if (self->st_sigstruct == NULL)
+		return FALSE;
+	if (!fu_firmware_set_stream(firmware, stream, error))
+		return FALSE;
+	if (flags & FU_FIRMWARE_PARSE_FLAG_IGNORE_CHECKSUM)
+		return TRUE;
+	blob = fu_firmware_get_bytes(firmware, error);
+	if (blob == NULL)
+		return FALSE;
+	if (!fu_tdx_blob_firmware_check_sum(blob, error))
+		return FALSE;
+	module = fu_tdx_blob_firmware_get_module(self, error);
+	if (module == NULL)
+		return FALSE;
+	return fu_tdx_sigstruct_check_module(self->st_sigstruct, module, error);
 }
 
 /* the checksum is filled in later, as it covers the whole image */
 static void
-fu_tdx_blob_firmware_append_hdr(FuTdxBlobFirmware *self, GByteArray *buf, gsize modulesz)
+fu_tdx_blob_firmware_append_hdr(FuTdxBlobFirmware *self, GByteArray *buf, gsize size)
 {
 	if (self->blob_version == FU_TDX_BLOB_VERSION_V1) {
 		g_autoptr(FuStructTdxBlobHdrV1) st = fu_struct_tdx_blob_hdr_v1_new();
-		fu_struct_tdx_blob_hdr_v1_set_length(st,
-						     FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE + modulesz);
+		fu_struct_tdx_blob_hdr_v1_set_length(st, size);
 		g_byte_array_append(buf, st->buf->data, st->buf->len);
 	} else {
+		gsize modulesz = size - FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE;
 		g_autoptr(FuStructTdxBlobHdrV2) st = fu_struct_tdx_blob_hdr_v2_new();
 		fu_struct_tdx_blob_hdr_v2_set_module_nr_pages(st, modulesz / FU_TDX_PAGE_SIZE);
 		g_byte_array_append(buf, st->buf->data, st->buf->len);
 	}
 }
 
+/* with a header of its own, whatever the one is that the bytes have */
 static GByteArray *
 fu_tdx_blob_firmware_write(FuFirmware *firmware, GError **error)
 {
 	FuTdxBlobFirmware *self = FU_TDX_BLOB_FIRMWARE(firmware);
-	gsize modulesz;
+	gsize size;
 	guint16 sum;
-	g_autoptr(GByteArray) buf = NULL;
-	g_autoptr(GBytes) blob_module = NULL;
-	g_autoptr(GBytes) blob_sigstruct = NULL;
+	g_autoptr(GByteArray) buf = g_byte_array_new();
+	g_autoptr(GBytes) blob = fu_firmware_get_bytes(firmware, error);
+	g_autoptr(GBytes) tail = NULL;
 
-	blob_sigstruct =
-	    fu_firmware_get_image_by_id_bytes(firmware, FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT, error);
-	if (blob_sigstruct == NULL)
+	if (blob == NULL)
 		return NULL;
-	blob_module =
-	    fu_firmware_get_image_by_id_bytes(firmware, FU_TDX_BLOB_FIRMWARE_ID_MODULE, error);
-	if (blob_module == NULL)
+	size = g_bytes_get_size(blob);
+	if (!fu_tdx_blob_firmware_check_size(size, error))
 		return NULL;
-	modulesz = g_bytes_get_size(blob_module);
-	buf = g_byte_array_sized_new(FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE + modulesz);
-	fu_tdx_blob_firmware_append_hdr(self, buf, modulesz);
-	fu_byte_array_append_bytes(buf, blob_sigstruct);
-	fu_byte_array_append_bytes(buf, blob_module);
-	if (!fu_tdx_blob_firmware_check_size(buf->len, error))
+	tail = fu_bytes_new_offset(blob, FU_TDX_PAGE_SIZE, size - FU_TDX_PAGE_SIZE, error);
+	if (tail == NULL)
 		return NULL;
+	fu_tdx_blob_firmware_append_hdr(self, buf, size);
+	fu_byte_array_append_bytes(buf, tail);
 
 	/* both versions have it in the same place */
 	sum = fu_sum16w(buf->data, buf->len, G_LITTLE_ENDIAN);
@@ -240,7 +213,28 @@ static void
 fu_tdx_blob_firmware_export(FuFirmware *firmware, FuFirmwareExportFlags flags, XbBuilderNode *bn)
 {
 	FuTdxBlobFirmware *self = FU_TDX_BLOB_FIRMWARE(firmware);
+	const FuStructTdxSigstruct *st = self->st_sigstruct;
+	g_autofree gchar *cpus = NULL;
+	g_autofree gchar *mrseam = NULL;
+	g_autofree gchar *signer = NULL;
+	g_autofree gchar *version = NULL;
+
 	fu_xmlb_builder_insert_kx(bn, "blob_version", self->blob_version);
+
+	/* all of this follows from the bytes */
+	if (st == NULL || (flags & FU_FIRMWARE_EXPORT_FLAG_INCLUDE_DEBUG) == 0)
+		return;
+	cpus = fu_tdx_sigstruct_get_cpus(st);
+	mrseam = fu_tdx_sigstruct_get_mrseam(st);
+	signer = fu_tdx_sigstruct_get_signer(st);
+	version = fu_tdx_sigstruct_get_version(st);
+	fu_xmlb_builder_insert_kx(bn, "date", fu_struct_tdx_sigstruct_get_date(st));
+	fu_xmlb_builder_insert_kx(bn, "module_type", fu_struct_tdx_sigstruct_get_module_type(st));
+	fu_xmlb_builder_insert_kv(bn, "module_version", version);
+	fu_xmlb_builder_insert_kx(bn, "seamsvn", fu_struct_tdx_sigstruct_get_seamsvn(st));
+	fu_xmlb_builder_insert_kv(bn, "cpus", cpus);
+	fu_xmlb_builder_insert_kv(bn, "mrseam", mrseam);
+	fu_xmlb_builder_insert_kv(bn, "signer", signer);
 }
 
 static gboolean
@@ -267,6 +261,14 @@ fu_tdx_blob_firmware_build(FuFirmware *firmware, XbNode *n, GError **error)
 }
 
 static void
+fu_tdx_blob_firmware_finalize(GObject *object)
+{
+	FuTdxBlobFirmware *self = FU_TDX_BLOB_FIRMWARE(object);
+	g_clear_pointer(&self->st_sigstruct, fu_struct_tdx_sigstruct_unref);
+	G_OBJECT_CLASS(fu_tdx_blob_firmware_parent_class)->finalize(object);
+}
+
+static void
 fu_tdx_blob_firmware_init(FuTdxBlobFirmware *self)
 {
 	self->blob_version = FU_TDX_BLOB_VERSION_V2;
@@ -277,15 +279,14 @@ fu_tdx_blob_firmware_init(FuTdxBlobFirmware *self)
 static void
 fu_tdx_blob_firmware_class_init(FuTdxBlobFirmwareClass *klass)
 {
+	GObjectClass *object_class = G_OBJECT_CLASS(klass);
 	FuFirmwareClass *firmware_class = FU_FIRMWARE_CLASS(klass);
+	object_class->finalize = fu_tdx_blob_firmware_finalize;
 	firmware_class->parse = fu_tdx_blob_firmware_parse;
 	firmware_class->write = fu_tdx_blob_firmware_write;
 	firmware_class->export = fu_tdx_blob_firmware_export;
 	firmware_class->build = fu_tdx_blob_firmware_build;
 	fu_firmware_set_size_max(firmware_class, FU_TDX_BLOB_SIZE_MAX);
-	fu_firmware_set_images_max(firmware_class, 2);
-	fu_firmware_add_image_gtype(firmware_class, FU_TYPE_FIRMWARE);
-	fu_firmware_add_image_gtype(firmware_class, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 }
 
 /* whatever the user wants to ignore, all of it is checked */

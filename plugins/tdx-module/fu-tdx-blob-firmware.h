@@ -8,13 +8,10 @@
 
 #include <fwupdplugin.h>
 
-#include "fu-tdx-sigstruct-firmware.h"
+#include "fu-tdx-sigstruct.h"
 
 #define FU_TYPE_TDX_BLOB_FIRMWARE (fu_tdx_blob_firmware_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxBlobFirmware, fu_tdx_blob_firmware, FU, TDX_BLOB_FIRMWARE, FuFirmware)
-
-#define FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT "sigstruct"
-#define FU_TDX_BLOB_FIRMWARE_ID_MODULE	  "module"
 
 /* header, sigstruct, and as many pages of the module as the kernel can list for P-SEAMLDR */
 #define FU_TDX_BLOB_SIZE_MAX ((1 + 1 + 496) * FU_TDX_PAGE_SIZE)
@@ -30,5 +27,7 @@ FuFirmware *
 fu_tdx_blob_firmware_new_converted(FuInputStream *stream,
 				   FuTdxBlobVersion blob_version,
 				   GError **error) G_GNUC_NON_NULL(1);
-FuTdxSigstructFirmware *
-fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self, GError **error) G_GNUC_NON_NULL(1);
+FuStructTdxSigstruct *
+fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self) G_GNUC_NON_NULL(1);
+GBytes *
+fu_tdx_blob_firmware_get_module(FuTdxBlobFirmware *self, GError **error) G_GNUC_NON_NULL(1);

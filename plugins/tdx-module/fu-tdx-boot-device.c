@@ -157,10 +157,9 @@ static FuFirmware *
 fu_tdx_boot_device_parse_pair(GBytes *blob, GBytes *blob_module, GError **error)
 {
 	g_autoptr(FuFirmware) firmware = g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL);
-	g_autoptr(FuFirmware) module = fu_firmware_new_from_bytes(blob_module);
-	g_autoptr(FuFirmware) sigstruct = NULL;
-	g_autoptr(GBytes) blob_joined = NULL;
-	g_autoptr(GBytes) blob_page = fu_bytes_pad(blob, FU_TDX_PAGE_SIZE, 0x00);
+	g_autoptr(GByteArray) buf = g_byte_array_new();
+	g_autoptr(GBytes) blob_new = NULL;
+	g_autoptr(GBytes) blob_old = NULL;
 
 	if (g_bytes_get_size(blob) != FU_TDX_SIGSTRUCT_SIZE) {
 		g_set_error(error,
@@ -171,16 +170,16 @@ fu_tdx_boot_device_parse_pair(GBytes *blob, GBytes *blob_module, GError **error)
 			    FU_TDX_SIGSTRUCT_SIZE);
 		return NULL;
 	}
-	sigstruct = fu_firmware_new_from_bytes(blob_page);
-	fu_firmware_set_id(sigstruct, FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT);
-	fu_firmware_set_id(module, FU_TDX_BLOB_FIRMWARE_ID_MODULE);
-	if (!fu_firmware_add_image(firmware, sigstruct, error) ||
-	    !fu_firmware_add_image(firmware, module, error))
+	fu_byte_array_set_size(buf, FU_TDX_PAGE_SIZE, 0x00);
+	fu_byte_array_append_bytes(buf, blob);
+	fu_byte_array_set_size(buf, 2 * FU_TDX_PAGE_SIZE, 0x00);
+	fu_byte_array_append_bytes(buf, blob_module);
+	blob_old = g_bytes_new(buf->data, buf->len);
+	fu_firmware_set_bytes(firmware, blob_old);
+	blob_new = fu_firmware_write(firmware, error);
+	if (blob_new == NULL)
 		return NULL;
-	blob_joined = fu_firmware_write(firmware, error);
-	if (blob_joined == NULL)
-		return NULL;
-	return fu_tdx_blob_firmware_new_verified(blob_joined, error);
+	return fu_tdx_blob_firmware_new_verified(blob_new, error);
 }
 
 /* proved like an image that is to be written */
@@ -304,13 +303,13 @@ fu_tdx_boot_device_recover(FuTdxBootDevice *self)
 }
 
 /* what is there, if the boot would take it; metadata know it by the checksum of the module */
-static FuTdxSigstructFirmware *
-fu_tdx_boot_device_read_sigstruct(FuTdxBootDevice *self, const FuTdxHost *host, GError **error)
+static FuFirmware *
+fu_tdx_boot_device_read_accepted(FuTdxBootDevice *self, const FuTdxHost *host, GError **error)
 {
+	FuTdxBlobFirmware *blob_firmware;
 	g_autofree gchar *checksum = NULL;
 	g_autoptr(FuFirmware) firmware = NULL;
-	g_autoptr(FuFirmware) module = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autoptr(GBytes) module = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
 	g_autoptr(GPtrArray) signers =
 	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
@@ -319,20 +318,18 @@ fu_tdx_boot_device_read_sigstruct(FuTdxBootDevice *self, const FuTdxHost *host, 
 	firmware = fu_tdx_boot_device_read(self, NULL, error);
 	if (firmware == NULL)
 		return NULL;
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-	if (sigstruct == NULL)
-		return NULL;
-	module = fu_firmware_get_image_by_id(firmware, FU_TDX_BLOB_FIRMWARE_ID_MODULE, error);
-	if (module == NULL)
-		return NULL;
-	reasons = fu_tdx_preflight_check_boot(host, sigstruct, signers);
+	blob_firmware = FU_TDX_BLOB_FIRMWARE(firmware);
+	reasons = fu_tdx_preflight_check_boot(host,
+					      fu_tdx_blob_firmware_get_sigstruct(blob_firmware),
+					      signers);
 	if (!fu_tdx_preflight_to_error(reasons, error))
 		return NULL;
-	checksum = fu_firmware_get_checksum(module, G_CHECKSUM_SHA256, error);
-	if (checksum == NULL)
+	module = fu_tdx_blob_firmware_get_module(blob_firmware, error);
+	if (module == NULL)
 		return NULL;
+	checksum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, module);
 	fu_device_add_checksum(FU_DEVICE(self), checksum);
-	return g_steal_pointer(&sigstruct);
+	return g_steal_pointer(&firmware);
 }
 
 /* nothing is older than everything; and the metadata know a version better than its SVN does */
@@ -340,11 +337,12 @@ static void
 fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
 {
 	FuDevice *device = FU_DEVICE(self);
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
+	g_autofree gchar *version = NULL;
+	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GError) error_local = NULL;
 
-	sigstruct = fu_tdx_boot_device_read_sigstruct(self, host, &error_local);
-	if (sigstruct == NULL) {
+	firmware = fu_tdx_boot_device_read_accepted(self, host, &error_local);
+	if (firmware == NULL) {
 		g_autofree gchar *summary =
 		    g_strdup_printf("Nothing to load at the next boot: %s", error_local->message);
 		fu_device_set_summary(device, summary);
@@ -352,8 +350,10 @@ fu_tdx_boot_device_ensure_version(FuTdxBootDevice *self, const FuTdxHost *host)
 		fu_device_remove_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
 		return;
 	}
+	version = fu_tdx_preflight_sigstruct_to_version(
+	    fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware)));
 	fu_device_set_summary(device, "Loaded from the EFI system partition at the next boot");
-	fu_device_set_version(device, fu_tdx_preflight_sigstruct_to_version(sigstruct));
+	fu_device_set_version(device, version);
 	fu_device_add_private_flag(device, FU_DEVICE_PRIVATE_FLAG_MD_SET_VERSION);
 }
 
@@ -409,27 +409,28 @@ fu_tdx_boot_device_prepare_firmware(FuDevice *device,
 static gboolean
 fu_tdx_boot_device_check(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
 {
+	const FuStructTdxSigstruct *st =
+	    fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware));
+	const FuStructTdxSigstruct *st_old = NULL;
 	g_autoptr(FuTdxHost) host =
 	    fu_tdx_host_new_from_context(fu_device_get_context(FU_DEVICE(self)));
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
-	g_autoptr(FuTdxSigstructFirmware) sigstruct_old = NULL;
+	g_autoptr(FuFirmware) firmware_old = NULL;
 	g_autoptr(GError) error_local = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
 	g_autoptr(GPtrArray) signers =
 	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
 
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-	if (sigstruct == NULL)
-		return FALSE;
-	sigstruct_old = fu_tdx_boot_device_read_sigstruct(self, host, &error_local);
-	if (sigstruct_old == NULL)
+	firmware_old = fu_tdx_boot_device_read_accepted(self, host, &error_local);
+	if (firmware_old != NULL)
+		st_old = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware_old));
+	else
 		g_info("replacing what is there: %s", error_local->message);
-	reasons = fu_tdx_preflight_check_boot(host, sigstruct, signers);
+	reasons = fu_tdx_preflight_check_boot(host, st, signers);
 	g_ptr_array_extend_and_steal(
 	    reasons,
 	    fu_tdx_preflight_check_boot_version(host,
-						sigstruct,
-						sigstruct_old,
+						st,
+						st_old,
 						fu_firmware_get_version(firmware)));
 	return fu_tdx_preflight_to_error(reasons, error);
 }
@@ -464,15 +465,14 @@ fu_tdx_boot_device_build_blob(FuTdxBootDevice *self,
 			      guint idx,
 			      GError **error)
 {
-	const gchar *ids[] = {FU_TDX_BLOB_FIRMWARE_ID_SIGSTRUCT, FU_TDX_BLOB_FIRMWARE_ID_MODULE};
 	g_autoptr(GBytes) blob = NULL;
 
-	if (self->names == fu_tdx_boot_device_loader)
-		return fu_firmware_get_bytes(firmware, error);
-	blob = fu_firmware_get_image_by_id_bytes(firmware, ids[idx], error);
-	if (blob == NULL || idx > 0)
+	if (self->names == fu_tdx_boot_device_pair && idx > 0)
+		return fu_tdx_blob_firmware_get_module(FU_TDX_BLOB_FIRMWARE(firmware), error);
+	blob = fu_firmware_get_bytes(firmware, error);
+	if (blob == NULL || self->names == fu_tdx_boot_device_loader)
 		return g_steal_pointer(&blob);
-	return fu_bytes_new_offset(blob, 0x0, FU_TDX_SIGSTRUCT_SIZE, error);
+	return fu_bytes_new_offset(blob, FU_TDX_PAGE_SIZE, FU_TDX_SIGSTRUCT_SIZE, error);
 }
 
 static gboolean

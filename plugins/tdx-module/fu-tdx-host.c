@@ -12,7 +12,6 @@
 
 #include "fu-fw-upload.h"
 #include "fu-tdx-host.h"
-#include "fu-tdx-sigstruct-firmware.h"
 
 /* /proc/cpuinfo of a host with 8192 logical CPUs has less */
 #define FU_TDX_HOST_FILE_SIZE_MAX (32 * FU_MB)

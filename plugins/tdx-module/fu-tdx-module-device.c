@@ -156,22 +156,19 @@ fu_tdx_module_device_prepare_firmware(FuDevice *device,
 static gboolean
 fu_tdx_module_device_check(FuTdxModuleDevice *self, FuFirmware *firmware, GError **error)
 {
+	const FuStructTdxSigstruct *st =
+	    fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware));
 	const gchar *version = fu_firmware_get_version(firmware);
-	g_autoptr(FuTdxSigstructFirmware) sigstruct = NULL;
 	g_autoptr(GPtrArray) reasons = NULL;
 	g_autoptr(GPtrArray) signers =
 	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
 
-	sigstruct = fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware), error);
-	if (sigstruct == NULL)
-		return FALSE;
 	fu_tdx_module_device_look(self);
 	reasons = fu_tdx_module_device_check_host(self);
 	g_ptr_array_extend_and_steal(reasons,
-				     fu_tdx_preflight_check_image(self->host, sigstruct, signers));
-	g_ptr_array_extend_and_steal(
-	    reasons,
-	    fu_tdx_preflight_check_version(self->host, sigstruct, version));
+				     fu_tdx_preflight_check_image(self->host, st, signers));
+	g_ptr_array_extend_and_steal(reasons,
+				     fu_tdx_preflight_check_version(self->host, st, version));
 	return fu_tdx_preflight_to_error(reasons, error);
 }
 

@@ -121,7 +121,6 @@ fu_tdx_module_plugin_constructed(GObject *obj)
 	fu_plugin_set_device_gtype_default(plugin, FU_TYPE_TDX_MODULE_DEVICE);
 	fu_plugin_add_device_gtype(plugin, FU_TYPE_TDX_BOOT_DEVICE);
 	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_BLOB_FIRMWARE);
-	fu_plugin_add_firmware_gtype(plugin, FU_TYPE_TDX_SIGSTRUCT_FIRMWARE);
 
 	/* defaults changed here will also be reflected in the fwupd.conf man page */
 	fu_plugin_set_config_default(plugin, "BootModule", "false");

@@ -38,7 +38,7 @@ enum FuTdxSigstructModuleType {
 }
 
 // see seam_sigstruct.h in the source of P-SEAMLDR, which never looks at the padding
-#[derive(ParseStream, New, Default)]
+#[derive(ParseStream, Default)]
 #[repr(C, packed)]
 struct FuStructTdxSigstruct {
     header_type: u32le == 0x6,

@@ -82,21 +82,21 @@ fu_tdx_preflight_version_to_svn(const gchar *version)
 }
 
 /* that of the image, or the least that it can be, NULL for a series that is not known */
-const gchar *
-fu_tdx_preflight_sigstruct_to_version(FuTdxSigstructFirmware *sigstruct)
+gchar *
+fu_tdx_preflight_sigstruct_to_version(const FuStructTdxSigstruct *st)
 {
-	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
-	guint16 svn =
-	    fu_struct_tdx_sigstruct_get_seamsvn(fu_tdx_sigstruct_firmware_get_struct(sigstruct));
+	const gchar *least = NULL;
+	guint16 svn = fu_struct_tdx_sigstruct_get_seamsvn(st);
+	g_autofree gchar *version = fu_tdx_sigstruct_get_version(st);
 
 	if (version != NULL)
-		return version;
+		return g_steal_pointer(&version);
 	for (guint i = 0; i < G_N_ELEMENTS(fu_tdx_preflight_svns); i++) {
 		if (fu_tdx_preflight_svns[i].svn >> 8 == svn >> 8 &&
 		    fu_tdx_preflight_svns[i].svn <= svn)
-			version = fu_tdx_preflight_svns[i].version;
+			least = fu_tdx_preflight_svns[i].version;
 	}
-	return version;
+	return g_strdup(least);
 }
 
 static void
@@ -294,13 +294,13 @@ fu_tdx_preflight_check_host(const FuTdxHost *host, gboolean require_no_guests)
 /* loaders of the 1.5 series want zero where the modules of 2.0 and later have their version */
 static void
 fu_tdx_preflight_check_image_host(const FuTdxHost *host,
-				  FuTdxSigstructFirmware *sigstruct,
+				  const FuStructTdxSigstruct *st,
 				  GPtrArray *reasons)
 {
-	const gchar *version = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
+	g_autofree gchar *version = fu_tdx_sigstruct_get_version(st);
 
-	if (host->cpu != 0 && !fu_tdx_sigstruct_firmware_has_cpu(sigstruct, host->cpu)) {
-		g_autofree gchar *cpus = fu_tdx_sigstruct_firmware_get_cpus(sigstruct);
+	if (host->cpu != 0 && !fu_tdx_sigstruct_has_cpu(st, host->cpu)) {
+		g_autofree gchar *cpus = fu_tdx_sigstruct_get_cpus(st);
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_CPU,
 					"The image is for the CPUs %s, and this machine has 0x%x; "
@@ -321,9 +321,8 @@ fu_tdx_preflight_check_image_host(const FuTdxHost *host,
 
 /* that of a running TDX module is not in sysfs either */
 static void
-fu_tdx_preflight_check_image_handoff(FuTdxSigstructFirmware *sigstruct, GPtrArray *reasons)
+fu_tdx_preflight_check_image_handoff(const FuStructTdxSigstruct *st, GPtrArray *reasons)
 {
-	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
 	guint16 module_hv = fu_struct_tdx_sigstruct_get_module_hv(st);
 	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(st);
 
@@ -341,11 +340,10 @@ fu_tdx_preflight_check_image_handoff(FuTdxSigstructFirmware *sigstruct, GPtrArra
 /* would P-SEAMLDR take a verified image? Without @host only what is the same on every machine */
 GPtrArray *
 fu_tdx_preflight_check_image(const FuTdxHost *host,
-			     FuTdxSigstructFirmware *sigstruct,
+			     const FuStructTdxSigstruct *st,
 			     GPtrArray *signers)
 {
-	const FuStructTdxSigstruct *st = fu_tdx_sigstruct_firmware_get_struct(sigstruct);
-	g_autofree gchar *signer = fu_tdx_sigstruct_firmware_get_signer(sigstruct);
+	g_autofree gchar *signer = fu_tdx_sigstruct_get_signer(st);
 	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
 	if (!g_ptr_array_find_with_equal_func(signers, signer, g_str_equal, NULL)) {
@@ -365,20 +363,19 @@ fu_tdx_preflight_check_image(const FuTdxHost *host,
 					"that; use a production image");
 	}
 	if (host != NULL) {
-		fu_tdx_preflight_check_image_host(host, sigstruct, reasons);
-		fu_tdx_preflight_check_image_handoff(sigstruct, reasons);
+		fu_tdx_preflight_check_image_host(host, st, reasons);
+		fu_tdx_preflight_check_image_handoff(st, reasons);
 	}
 	return g_steal_pointer(&reasons);
 }
 
 static void
-fu_tdx_preflight_check_svn(FuTdxSigstructFirmware *sigstruct,
+fu_tdx_preflight_check_svn(const FuStructTdxSigstruct *st,
 			   guint16 svn_old,
 			   const gchar *old,
 			   GPtrArray *reasons)
 {
-	guint16 svn =
-	    fu_struct_tdx_sigstruct_get_seamsvn(fu_tdx_sigstruct_firmware_get_struct(sigstruct));
+	guint16 svn = fu_struct_tdx_sigstruct_get_seamsvn(st);
 
 	if (svn < svn_old || svn >> 8 != svn_old >> 8) {
 		fu_tdx_preflight_refuse(reasons,
@@ -395,7 +392,7 @@ fu_tdx_preflight_check_svn(FuTdxSigstructFirmware *sigstruct,
 /* the engine refuses older ones as the device is only-version-upgrade, but not in install-blob */
 static void
 fu_tdx_preflight_check_newer(const FuTdxHost *host,
-			     FuTdxSigstructFirmware *sigstruct,
+			     const FuStructTdxSigstruct *st,
 			     const gchar *version,
 			     GPtrArray *reasons)
 {
@@ -403,7 +400,7 @@ fu_tdx_preflight_check_newer(const FuTdxHost *host,
 	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
 	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(host->module_version);
 
-	fu_tdx_preflight_check_svn(sigstruct, svn_running, "the running TDX module", reasons);
+	fu_tdx_preflight_check_svn(st, svn_running, "the running TDX module", reasons);
 	if (g_strcmp0(series, series_running) != 0 ||
 	    fu_version_compare(version, host->module_version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0) {
 		fu_tdx_preflight_refuse(
@@ -418,12 +415,12 @@ fu_tdx_preflight_check_newer(const FuTdxHost *host,
 }
 
 static void
-fu_tdx_preflight_check_release(FuTdxSigstructFirmware *sigstruct,
+fu_tdx_preflight_check_release(const FuStructTdxSigstruct *st,
 			       const gchar *version,
 			       GPtrArray *reasons)
 {
-	const gchar *version_img = fu_firmware_get_version(FU_FIRMWARE(sigstruct));
 	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
+	g_autofree gchar *version_img = fu_tdx_sigstruct_get_version(st);
 
 	if (series == NULL ||
 	    (version_img != NULL &&
@@ -441,51 +438,47 @@ fu_tdx_preflight_check_release(FuTdxSigstructFirmware *sigstruct,
 /* can the running TDX module be replaced by that of a verified image? */
 GPtrArray *
 fu_tdx_preflight_check_version(const FuTdxHost *host,
-			       FuTdxSigstructFirmware *sigstruct,
+			       const FuStructTdxSigstruct *st,
 			       const gchar *version)
 {
 	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
 	/* without a version the host rules have refused already */
-	fu_tdx_preflight_check_release(sigstruct, version, reasons);
+	fu_tdx_preflight_check_release(st, version, reasons);
 	if (reasons->len == 0 && host->module_version != NULL)
-		fu_tdx_preflight_check_newer(host, sigstruct, version, reasons);
+		fu_tdx_preflight_check_newer(host, st, version, reasons);
 	return g_steal_pointer(&reasons);
 }
 
 /* would P-SEAMLDR load a verified image at boot, when there is nothing to take over from? */
 GPtrArray *
 fu_tdx_preflight_check_boot(const FuTdxHost *host,
-			    FuTdxSigstructFirmware *sigstruct,
+			    const FuStructTdxSigstruct *st,
 			    GPtrArray *signers)
 {
-	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_image(NULL, sigstruct, signers);
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_image(NULL, st, signers);
 
 	fu_tdx_preflight_check_cpu(host, reasons);
-	fu_tdx_preflight_check_image_host(host, sigstruct, reasons);
+	fu_tdx_preflight_check_image_host(host, st, reasons);
 	return g_steal_pointer(&reasons);
 }
 
 /* and not go back behind what is there, or what runs? */
 GPtrArray *
 fu_tdx_preflight_check_boot_version(const FuTdxHost *host,
-				    FuTdxSigstructFirmware *sigstruct,
-				    FuTdxSigstructFirmware *sigstruct_old,
+				    const FuStructTdxSigstruct *st,
+				    const FuStructTdxSigstruct *st_old,
 				    const gchar *version)
 {
 	guint16 svn = fu_tdx_preflight_version_to_svn(host->module_version);
 	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	fu_tdx_preflight_check_release(sigstruct, version, reasons);
+	fu_tdx_preflight_check_release(st, version, reasons);
 	if (svn != 0)
-		fu_tdx_preflight_check_svn(sigstruct, svn, "the running TDX module", reasons);
-	if (sigstruct_old != NULL) {
-		svn = fu_struct_tdx_sigstruct_get_seamsvn(
-		    fu_tdx_sigstruct_firmware_get_struct(sigstruct_old));
-		fu_tdx_preflight_check_svn(sigstruct,
-					   svn,
-					   "that on the EFI system partition",
-					   reasons);
+		fu_tdx_preflight_check_svn(st, svn, "the running TDX module", reasons);
+	if (st_old != NULL) {
+		svn = fu_struct_tdx_sigstruct_get_seamsvn(st_old);
+		fu_tdx_preflight_check_svn(st, svn, "that on the EFI system partition", reasons);
 	}
 	return g_steal_pointer(&reasons);
 }
