@@ -15,9 +15,6 @@
 
 #define FU_FW_UPLOAD_SYSFS_TIMEOUT 500 /* ms */
 
-/* odd, so that the last read sees what is behind our data too */
-#define FU_FW_UPLOAD_COMPARE_SIZE 0x7FFF
-
 /* most uploads take a few milliseconds, so look often at first: half a second, then a minute */
 #define FU_FW_UPLOAD_POLL_FAST_COUNT 250
 #define FU_FW_UPLOAD_POLL_FAST_DELAY 2 /* ms */
@@ -104,15 +101,13 @@ fu_fw_upload_check_idle(FuUdevDevice *device, const gchar *name, GError **error)
 	return TRUE;
 }
 
-/* a mixture with what another program has written would be fatal */
+/* a mixture with what another program has written would be fatal, and so would be more than that */
 static gboolean
 fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, GError **error)
 {
-	gsize bufsz = 0;
-	gsize offset = 0;
-	const guint8 *buf = g_bytes_get_data(blob, &bufsz);
 	g_autofree gchar *path = NULL;
 	g_autoptr(FuInputStream) stream = NULL;
+	g_autoptr(GBytes) blob_read = NULL;
 
 	/* not recorded */
 	if (fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
@@ -122,25 +117,13 @@ fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, G
 	stream = fu_input_stream_from_path(path, error);
 	if (stream == NULL)
 		return FALSE;
-	while (offset < bufsz) {
-		g_autoptr(GByteArray) tmp = NULL;
-
-		tmp = fu_input_stream_read_byte_array(stream,
-						      offset,
-						      FU_FW_UPLOAD_COMPARE_SIZE,
-						      NULL,
-						      error);
-		if (tmp == NULL)
-			return FALSE;
-		if (tmp->len > bufsz - offset || memcmp(tmp->data, buf + offset, tmp->len) != 0) {
-			g_set_error(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_WRITE,
-				    "it is not ours from 0x%zx on: another program has interfered",
-				    offset);
-			return FALSE;
-		}
-		offset += tmp->len;
+	blob_read =
+	    fu_input_stream_read_bytes(stream, 0x0, g_bytes_get_size(blob) + 1, NULL, error);
+	if (blob_read == NULL)
+		return FALSE;
+	if (!fu_bytes_compare(blob_read, blob, error)) {
+		g_prefix_error_literal(error, "another program has interfered: ");
+		return FALSE;
 	}
 	return TRUE;
 }
