@@ -15,11 +15,9 @@
 
 #define FU_FW_UPLOAD_SYSFS_TIMEOUT 500 /* ms */
 
-/* most uploads take a few milliseconds, so look often at first: half a second, then a minute */
-#define FU_FW_UPLOAD_POLL_FAST_COUNT 250
-#define FU_FW_UPLOAD_POLL_FAST_DELAY 2 /* ms */
-#define FU_FW_UPLOAD_POLL_SLOW_COUNT 600
-#define FU_FW_UPLOAD_POLL_SLOW_DELAY 100 /* ms */
+/* most uploads take a few milliseconds, and the kernel is given a minute */
+#define FU_FW_UPLOAD_POLL_COUNT 6000
+#define FU_FW_UPLOAD_POLL_DELAY 10 /* ms */
 
 static gchar *
 fu_fw_upload_build_attr(const gchar *name, const gchar *attr)
@@ -198,14 +196,8 @@ fu_fw_upload_wait(FuUdevDevice *device, const gchar *name, GError **error)
 
 	if (!fu_device_retry_full(FU_DEVICE(device),
 				  fu_fw_upload_poll_cb,
-				  FU_FW_UPLOAD_POLL_FAST_COUNT,
-				  FU_FW_UPLOAD_POLL_FAST_DELAY,
-				  &helper,
-				  NULL) &&
-	    !fu_device_retry_full(FU_DEVICE(device),
-				  fu_fw_upload_poll_cb,
-				  FU_FW_UPLOAD_POLL_SLOW_COUNT,
-				  FU_FW_UPLOAD_POLL_SLOW_DELAY,
+				  FU_FW_UPLOAD_POLL_COUNT,
+				  FU_FW_UPLOAD_POLL_DELAY,
 				  &helper,
 				  error))
 		return FALSE;
