@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -19,7 +18,7 @@
 struct _FuTdxBootDevice {
 	FuDevice parent_instance;
 	FuVolume *esp;		   /* (nullable) */
-	gchar *dirname;		   /* (nullable): below EFI */
+	gchar *dirname;		   /* (nullable) */
 	const gchar *const *names; /* the module last, as nothing is loaded without it */
 };
 
@@ -38,8 +37,7 @@ static gchar *
 fu_tdx_boot_device_build_filename(FuTdxBootDevice *self, const gchar *name, const gchar *suffix)
 {
 	g_autofree gchar *basename = g_strconcat(name, suffix, NULL);
-	g_autofree gchar *mount_point = fu_volume_get_mount_point(self->esp);
-	return g_build_filename(mount_point, "EFI", self->dirname, basename, NULL);
+	return g_build_filename(self->dirname, basename, NULL);
 }
 
 static gboolean
@@ -59,16 +57,7 @@ fu_tdx_boot_device_has_any(FuTdxBootDevice *self, const gchar *suffix)
 	return FALSE;
 }
 
-static void
-fu_tdx_boot_device_set_folder(FuTdxBootDevice *self,
-			      const gchar *dirname,
-			      const gchar *const *names)
-{
-	g_free(self->dirname);
-	self->dirname = g_strdup(dirname);
-	self->names = names;
-}
-
+/* some folder has the loader of Intel, or else it is that of the firmware */
 static void
 fu_tdx_boot_device_ensure_folder(FuTdxBootDevice *self)
 {
@@ -77,12 +66,16 @@ fu_tdx_boot_device_ensure_folder(FuTdxBootDevice *self)
 	g_autofree gchar *dirname = g_build_filename(mount_point, "EFI", NULL);
 	g_autoptr(GDir) dir = g_dir_open(dirname, 0, NULL);
 
+	self->names = fu_tdx_boot_device_loader;
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		fu_tdx_boot_device_set_folder(self, name, fu_tdx_boot_device_loader);
+		g_free(self->dirname);
+		self->dirname = g_build_filename(dirname, name, NULL);
 		if (fu_tdx_boot_device_has_file(self, "TdxModuleLoader.efi", NULL))
 			return;
 	}
-	fu_tdx_boot_device_set_folder(self, "TDX", fu_tdx_boot_device_pair);
+	g_free(self->dirname);
+	self->dirname = g_build_filename(dirname, "TDX", NULL);
+	self->names = fu_tdx_boot_device_pair;
 }
 
 static FuVolumeLocker *
@@ -209,20 +202,18 @@ fu_tdx_boot_device_read(FuTdxBootDevice *self, const gchar *suffix, GError **err
 static gboolean
 fu_tdx_boot_device_sync(FuTdxBootDevice *self, GError **error)
 {
-	g_autofree gchar *dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
-	gint fd = g_open(dirname, O_RDONLY, 0);
-	gboolean ret = fd >= 0 && fsync(fd) == 0;
-	const gchar *str = fwupd_strerror(errno);
+	g_autoptr(FuIOChannel) io_channel =
+	    fu_io_channel_new_file(self->dirname, FU_IO_CHANNEL_OPEN_FLAG_READ, error);
 
-	if (fd >= 0)
-		close(fd);
-	if (!ret) {
+	if (io_channel == NULL)
+		return FALSE;
+	if (fsync(fu_io_channel_unix_get_fd(io_channel)) != 0) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_WRITE,
 			    "failed to sync %s: %s",
-			    dirname,
-			    str);
+			    self->dirname,
+			    fwupd_strerror(errno));
 		return FALSE;
 	}
 	return TRUE;
@@ -435,29 +426,6 @@ fu_tdx_boot_device_check(FuTdxBootDevice *self, FuFirmware *firmware, GError **e
 	return fu_tdx_preflight_to_error(reasons, error);
 }
 
-static gboolean
-fu_tdx_boot_device_write_file(FuTdxBootDevice *self,
-			      const gchar *name,
-			      GBytes *blob,
-			      GError **error)
-{
-	g_autofree gchar *filename =
-	    fu_tdx_boot_device_build_filename(self, name, FU_TDX_BOOT_DEVICE_NEW);
-	g_autoptr(GBytes) blob_read = NULL;
-
-	if (!g_file_set_contents_full(filename,
-				      g_bytes_get_data(blob, NULL),
-				      g_bytes_get_size(blob),
-				      G_FILE_SET_CONTENTS_DURABLE,
-				      0600,
-				      error))
-		return FALSE;
-	blob_read = fu_tdx_boot_device_read_file(self, name, FU_TDX_BOOT_DEVICE_NEW, error);
-	if (blob_read == NULL)
-		return FALSE;
-	return fu_bytes_compare(blob_read, blob, error);
-}
-
 /* of each name, without the padding of the sigstruct */
 static GBytes *
 fu_tdx_boot_device_build_blob(FuTdxBootDevice *self,
@@ -476,31 +444,45 @@ fu_tdx_boot_device_build_blob(FuTdxBootDevice *self,
 }
 
 static gboolean
-fu_tdx_boot_device_write_files(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
+fu_tdx_boot_device_write_file(FuTdxBootDevice *self,
+			      FuFirmware *firmware,
+			      guint idx,
+			      GError **error)
 {
-	for (guint i = 0; self->names[i] != NULL; i++) {
-		g_autoptr(GBytes) blob = fu_tdx_boot_device_build_blob(self, firmware, i, error);
-		if (blob == NULL)
-			return FALSE;
-		if (!fu_tdx_boot_device_write_file(self, self->names[i], blob, error))
-			return FALSE;
-	}
-	return TRUE;
+	const gchar *name = self->names[idx];
+	g_autofree gchar *filename =
+	    fu_tdx_boot_device_build_filename(self, name, FU_TDX_BOOT_DEVICE_NEW);
+	g_autoptr(GBytes) blob = fu_tdx_boot_device_build_blob(self, firmware, idx, error);
+	g_autoptr(GBytes) blob_read = NULL;
+
+	if (blob == NULL)
+		return FALSE;
+	if (!g_file_set_contents_full(filename,
+				      g_bytes_get_data(blob, NULL),
+				      g_bytes_get_size(blob),
+				      G_FILE_SET_CONTENTS_DURABLE,
+				      0600,
+				      error))
+		return FALSE;
+	blob_read = fu_tdx_boot_device_read_file(self, name, FU_TDX_BOOT_DEVICE_NEW, error);
+	if (blob_read == NULL)
+		return FALSE;
+	return fu_bytes_compare(blob_read, blob, error);
 }
 
 /* the new files are whole before one of the old ones is touched */
 static gboolean
 fu_tdx_boot_device_write_new(FuTdxBootDevice *self, FuFirmware *firmware, GError **error)
 {
-	g_autofree gchar *dirname = fu_tdx_boot_device_build_filename(self, NULL, NULL);
-
 	if (!fu_volume_check_free_space(self->esp, fu_firmware_get_size(firmware), error))
 		return FALSE;
-	if (!fu_path_mkdir(dirname, error))
+	if (!fu_path_mkdir(self->dirname, error))
 		return FALSE;
-	if (!fu_tdx_boot_device_write_files(self, firmware, error)) {
-		fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_NEW);
-		return FALSE;
+	for (guint i = 0; self->names[i] != NULL; i++) {
+		if (!fu_tdx_boot_device_write_file(self, firmware, i, error)) {
+			fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_NEW);
+			return FALSE;
+		}
 	}
 	fu_tdx_boot_device_unlink(self, FU_TDX_BOOT_DEVICE_OLD);
 	return fu_tdx_boot_device_sync(self, error);
