@@ -255,6 +255,7 @@ class NothingTest(FleetCase):
             self.skipTest("no TCB info of Intel's")
         self.add("t1", "t2", options=["--cpu=0xC06F2"])
         self.fleet.wait()
+        self.fleet.wake(self.hosts.values())
         wanted = {"tdx_module_tcb_status": "UpToDate"}
         for name in self.hosts:
             commands = ["mkdir -p /etc/tdx-module/tcb-info"]
