@@ -4,10 +4,15 @@
 #
 # Installs what the build, the demo and the tests need (Debian 12 or 13, as root), makes the plugin
 # SDK, and builds in a folder. Says nothing when there is nothing to do.
-#
-# usage: contrib/setup.sh BUILD_FOLDER [MESON_OPTION...]
 set -eu
 cd "$(dirname "$0")/.."
+
+case ${1:--h} in
+-*)
+    echo 'usage: contrib/setup.sh BUILD_FOLDER [MESON_OPTION...]' >&2
+    exit 2
+    ;;
+esac
 
 packages='ca-certificates dbus fuse3 fwupd gcab gcc gir1.2-umockdev-1.0 libc6-dev libfuse3-dev
  libglib2.0-dev libgnutls28-dev libjcat-dev libjson-glib-dev libssl-dev libumockdev-dev libxmlb-dev
