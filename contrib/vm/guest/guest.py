@@ -4,12 +4,13 @@
 """The machine that a test runs on: the test driver, the stock daemon and a remote."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import time
 import unittest
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, List, Tuple
 
 from tdxtest.fwupdmgr import Client
 
@@ -130,6 +131,13 @@ def remove_drop_ins() -> None:
         stop_daemon()
 
 
+def ask_status() -> Tuple[int, dict]:
+    """The exit status of tdx-module-status, and what it says."""
+    command = ["tdx-module-status", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
 class GuestCase(unittest.TestCase):
     """What all tests want to see."""
 
@@ -141,6 +149,14 @@ class GuestCase(unittest.TestCase):
 
     def wait_for_release(self, version: str) -> None:
         wait_for(lambda: client.has_release(version), f"the release {version}")
+
+    def assert_status(self, state: str, exit_status: int) -> dict:
+        """What tdx-module-status says, which knows all that it wants to."""
+        returncode, report = ask_status()
+        self.assertEqual(report["state"], state, report["verdict"])
+        self.assertEqual(report["unknown"], [])
+        self.assertEqual(returncode, exit_status)
+        return report
 
     def assert_untouched(self, version: str = "1.5.06") -> None:
         """Nothing reached the kernel."""

@@ -45,7 +45,13 @@ class BootCase(GuestCase):
         client.fwupdmgr("update", self.device()["DeviceId"], check=0)
         self.assertEqual(client.history()[0]["UpdateState"], NEEDS_REBOOT)
         self.assertEqual(guest.attr("version"), OLD)
+        self.assert_boot("reset_needed", "boot_module")
         self.assertEqual(firmware.boot()["source"], "pair" if self.is_heeded() else "bios")
+
+    def assert_boot(self, state: str, *resets: str) -> None:
+        report = guest.ask_status()[1]
+        self.assertEqual(report["boot"]["state"], state, report["verdict"])
+        self.assertEqual(report["resets"], [*resets])
 
     def is_heeded(self) -> bool:
         return "--ignores-files" not in firmware.OPTIONS.read_text(encoding="utf-8")
@@ -96,6 +102,7 @@ class TakenTest(BootCase):
         self.assertEqual(guest.attr("version"), NEW)
         history = self.show()
         self.assertEqual(history["UpdateState"], SUCCESS, history)
+        self.assert_boot("current")
         self.assertEqual(self.device()["Version"], NEW)
         firmware.OPTIONS.write_text(f"--bios={OLD} --ignores-files", encoding="utf-8")
         firmware.main()
@@ -111,6 +118,7 @@ class IgnoredTest(BootCase):
         self.assertEqual(history["UpdateState"], FAILED, history)
         for text in ["firmware did not take", NEW, OLD, "SEAM Loader"]:
             self.assertIn(text, history["UpdateError"])
+        self.assert_boot("ignored")
 
 
 STAGES = [UpdateTest, TakenTest, IgnoredTest]

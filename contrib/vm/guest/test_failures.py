@@ -76,6 +76,7 @@ class MatrixTest(DriverCase):
                     self.assertEqual(guest.uploads(), 1)
                     self.assertEqual(guest.attr("version"), "1.5.06")
             self.assert_history_has(f"'{phase}:{ERRORS[-1]}'")
+        self.assert_status("failed", 6)
         set_parameter("fault", "")
         client.fwupdmgr("update", check=0)
         self.assertEqual(guest.attr("version"), "1.5.16")
@@ -90,6 +91,7 @@ class MatrixTest(DriverCase):
                 self.assertEqual(guest.uploads(), 1)
                 self.assertNotIn("Version", client.device())
                 self.assert_blocked("TDX module is lost")
+                self.assertEqual(self.assert_status("lost", 10)["resets"], ["module_lost"])
                 self.assertEqual(guest.uploads(), 1)
 
     def test_unexpected_version(self) -> None:
@@ -106,6 +108,10 @@ class MatrixTest(DriverCase):
 class BlockedTest(DriverCase):
     """Nothing reaches the kernel that the P-SEAMLDR would refuse."""
 
+    def assert_reasons(self, *codes: str) -> None:
+        reasons = self.assert_status("blocked", 4)["reasons"]
+        self.assertEqual([reason["code"] for reason in reasons], [*codes])
+
     def test_offline_cpu(self) -> None:
         online = Path("/sys/devices/system/cpu/cpu1/online")
         if not online.exists():
@@ -115,6 +121,7 @@ class BlockedTest(DriverCase):
         self.addCleanup(online.write_text, "1", encoding="utf-8")
         online.write_text("0", encoding="utf-8")
         present = Path("/sys/devices/system/cpu/present").read_text(encoding="utf-8").strip()
+        self.assert_reasons("cpu-offline")
         self.assert_update_fails(f"are online, and an update needs all of {present}")
         self.assertIn("updatable", client.device()["Flags"])
         self.assert_untouched()
@@ -125,6 +132,7 @@ class BlockedTest(DriverCase):
     def test_no_updates_left(self) -> None:
         self.load(remaining="0")
         self.assert_blocked("0 updates left")
+        self.assert_reasons("remaining-updates")
         self.assert_untouched()
 
     def test_erratum(self) -> None:
@@ -141,6 +149,7 @@ class BlockedTest(DriverCase):
         )
         self.addCleanup(guest.restore_cpuinfo)
         self.assert_blocked("SEAMRET_INVD_VMCS")
+        self.assert_reasons("cpu-erratum")
         self.assert_untouched()
 
 
@@ -166,6 +175,7 @@ class KernelTest(DriverCase):
             self.wait_for_release("1.5.16")
             guest.unload_driver()
             guest.wait_for(lambda: client.device() is None, "the removal")
+            self.assert_status("no_tdx", 8)
         self.assertEqual(guest.unit_property("fwupd.service", "MainPID"), daemon)
 
     def test_driver_goes_during_update(self) -> None:

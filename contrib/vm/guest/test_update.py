@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An update as an operator does it, with the daemon in the sandbox that it is shipped with."""
 
-import json
 import re
-import subprocess
 import unittest
 
 import guest
@@ -34,7 +32,7 @@ class UpdateTest(GuestCase):
         self.assertRegex(devices, r"(?s)TDX Module:.*Current version: +1\.5\.06")
         self.assertRegex(devices, r"Bootloader Version: +1\.5\.06")
         self.assertIn("1.5.16", client.fwupdmgr("get-updates", check=0).stdout)
-        self.assert_status("available", exit_status=3)
+        self.assert_status("available", 3)
         client.fwupdmgr("update", check=0)
         self.assertEqual(guest.attr("version"), "1.5.16")
         self.assertEqual(guest.attr("num_remaining_updates"), "9")
@@ -45,15 +43,7 @@ class UpdateTest(GuestCase):
         self.assertEqual(history["UpdateState"], SUCCESS)
         self.assertEqual(history["Version"], "1.5.06")
         self.assertEqual(history["Releases"][0]["Version"], "1.5.16")
-        self.assert_status("current", exit_status=0)
-
-    def assert_status(self, state: str, exit_status: int) -> None:
-        command = ["tdx-module-status", "--json"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        report = json.loads(done.stdout)
-        self.assertEqual(report["state"], state, report["verdict"])
-        self.assertEqual(report["unknown"], [])
-        self.assertEqual(done.returncode, exit_status)
+        self.assert_status("current", 0)
 
     def test_made(self) -> None:
         self.update("made-1.5.16.bin")
