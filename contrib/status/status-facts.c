@@ -250,7 +250,7 @@ status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, G
 	g_io_channel_set_encoding(channel, NULL, NULL);
 	if (g_io_channel_read_to_end(channel, &text, NULL, error) == G_IO_STATUS_ERROR)
 		return NULL;
-	if (waitpid(watch.pid, &status, 0) != watch.pid || !WIFEXITED(status)) {
+	if (waitpid(watch.pid, &status, 0) != watch.pid || !WIFEXITED(status) || text[0] == '\0') {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_INTERNAL,

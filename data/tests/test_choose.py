@@ -136,13 +136,6 @@ class Engine:
     def devices(self) -> List[dict]:
         return [d for d in self.call("GetDevices") if d["Plugin"] == "tdx_module"]
 
-    def hears_uevents(self) -> bool:
-        """Later ones refuse those of umockdev, as they are not sent by the kernel."""
-        props = "org.freedesktop.DBus.Properties"
-        value = GLib.Variant("(ss)", ("org.freedesktop.fwupd", "DaemonVersion"))
-        done = self.bus.call_sync("org.freedesktop.fwupd", "/", props, "Get", value, None, 0, -1)
-        return oracle.split(done.unpack()[0])[:2] < (2, 1)
-
     def change_host(self, host: Host) -> None:
         self.bed.mock.set(running=host.running)
         if host.loader is None:
@@ -152,11 +145,11 @@ class Engine:
 
     def set_host(self, host: Host) -> dict:
         """Another host takes the place of the last one; gives its TDX module."""
-        if self.hears_uevents():
-            self.bed.uevent("remove")
+        if self.bed.hears_uevents():
+            self.bed.unload_driver()
             self.bed.wait_for(lambda: not self.devices(), "the removal")
             self.change_host(host)
-            self.bed.uevent("add")
+            self.bed.load_driver()
         else:
             self.bed.stop_daemon()
             self.change_host(host)

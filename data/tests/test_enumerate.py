@@ -80,20 +80,18 @@ class EnumerateTest(TestbedCase):
         bed = self.make_testbed("--absent")
         self.assertEqual(bed.devices(), [])
         for _ in range(2):
-            bed.mock.set(absent="0")
-            bed.uevent("add")
+            bed.load_driver()
             bed.wait_for(bed.devices, "the device")
             self.assertEqual(bed.device()["Version"], "1.5.06")
             self.assertIn("updatable", bed.device()["Flags"])
-            bed.uevent("remove")
-            bed.mock.set(absent="1")
+            bed.unload_driver()
             bed.wait_for(lambda: not bed.devices(), "the removal")
 
     def test_late_attributes(self) -> None:
         """The kernel announces the device before it has its attributes."""
         bed = self.make_testbed("--absent")
-        bed.mock.set(late_attrs_ms="400", absent="0")
-        bed.uevent("add")
+        bed.mock.set(late_attrs_ms="400")
+        bed.load_driver()
         bed.wait_for(bed.devices, "the device")
         self.assertIn("updatable", bed.device()["Flags"])
 

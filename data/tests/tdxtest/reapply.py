@@ -90,10 +90,10 @@ class Reapply:
 
     def reset_device(self, version: str) -> None:
         """A reboot as the device has it, for a daemon that goes on: a tenth of the time."""
-        self.bed.uevent("remove")
+        self.bed.unload_driver()
         self.bed.wait_for(lambda: not self.bed.devices(), "the end of the device")
         self.reset(version)
-        self.bed.uevent("add")
+        self.bed.load_driver()
         self.bed.wait_for(self.bed.devices, "the device")
 
     def cabinet(self) -> Path:

@@ -364,15 +364,25 @@ class Testbed(Client):
         for target in self.mounts:
             run("mount", "-o", f"remount,bind,{'ro' if read_only else 'rw'}", target)
 
-    def uevent(self, action: str) -> None:
-        """What the kernel sends when the driver is loaded or removed.
-
-        From 2.1 on fwupd takes it of nobody else, but sees the same when it is started again.
-        """
+    def hears_uevents(self) -> bool:
+        """From 2.1 on fwupd takes them of the kernel only."""
         properties = "org.freedesktop.DBus.Properties"
-        version = call(FWUPD_NAME, properties, "Get", FWUPD_NAME, "DaemonVersion")
+        return call(FWUPD_NAME, properties, "Get", FWUPD_NAME, "DaemonVersion").startswith("2.0.")
+
+    def load_driver(self) -> None:
+        self.mock.set(absent="0")
+        self._tell_daemon("add")
+
+    def unload_driver(self) -> None:
+        self._tell_daemon("remove")
+
+    def _tell_daemon(self, action: str) -> None:
+        """As the kernel does; what fwupd does not hear it sees when it is started again."""
+        hears = self.hears_uevents()
         self.umockdev.uevent("/sys/devices/faux/tdx_host", action)
-        if not version.startswith("2.0."):
+        if action == "remove":
+            self.mock.set(absent="1")
+        if not hears:
             self.stop_daemon()
             self.start_daemon()
 
