@@ -234,5 +234,6 @@ class DriverTest(unittest.TestCase):
                 f"another process stood still for {seconds * 1000:.0f} ms",
                 flush=True,
             )
-            self.assertGreaterEqual(seconds, 2 * int(ms) / 1000)
+            # the kernel has measured the emulated processor's clock, when it was busy elsewhere
+            self.assertGreaterEqual(seconds, 0.95 * 2 * int(ms) / 1000)
             guest.unload_driver()
