@@ -173,45 +173,40 @@ fu_test_parse_full(const GByteArray *buf, FuFirmwareParseFlags flags, GError **e
 static FuFirmware *
 fu_test_parse(const GByteArray *buf)
 {
-	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GError) error = NULL;
+	FuFirmware *firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
 
-	firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
 	g_assert_no_error(error);
-	return g_steal_pointer(&firmware);
+	return firmware;
 }
 
 static void
 fu_test_assert_refused(const GByteArray *buf, const gchar *pattern)
 {
-	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GError) error = NULL;
 
-	firmware = fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error);
-	g_assert_null(firmware);
+	g_assert_null(fu_test_parse_full(buf, FU_FIRMWARE_PARSE_FLAG_NONE, &error));
 	fu_test_assert_error(error, pattern);
 }
 
 static FuStructTdxSigstruct *
 fu_test_sigstruct_parse_full(const GByteArray *buf, GError **error)
 {
-	g_autoptr(FuInputStream) stream = NULL;
 	g_autoptr(GBytes) blob = g_bytes_new(buf->data, buf->len);
+	g_autoptr(FuInputStream) stream = fu_memory_input_stream_new_from_bytes(blob);
 
-	stream = fu_memory_input_stream_new_from_bytes(blob);
 	return fu_tdx_sigstruct_parse(stream, 0x0, FU_FIRMWARE_PARSE_FLAG_NONE, error);
 }
 
 static FuStructTdxSigstruct *
 fu_test_sigstruct_parse(const FuTest *self, gsize offset, const gchar *hex)
 {
-	g_autoptr(FuStructTdxSigstruct) st = NULL;
 	g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, offset, hex);
 	g_autoptr(GError) error = NULL;
+	FuStructTdxSigstruct *st = fu_test_sigstruct_parse_full(buf, &error);
 
-	st = fu_test_sigstruct_parse_full(buf, &error);
 	g_assert_no_error(error);
-	return g_steal_pointer(&st);
+	return st;
 }
 
 static GByteArray *
@@ -274,13 +269,11 @@ fu_tdx_sigstruct_fields_func(gconstpointer user_data)
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(items); i++) {
-		g_autoptr(FuStructTdxSigstruct) st = NULL;
 		g_autoptr(GByteArray) buf =
 		    fu_test_sigstruct_new(self, items[i].offset, items[i].hex);
 		g_autoptr(GError) error = NULL;
 
-		st = fu_test_sigstruct_parse_full(buf, &error);
-		g_assert_null(st);
+		g_assert_null(fu_test_sigstruct_parse_full(buf, &error));
 		fu_test_assert_error(error, items[i].pattern);
 	}
 }
@@ -326,12 +319,10 @@ fu_tdx_sigstruct_signature_func(gconstpointer user_data)
 	const gsize offsets[] = {60, 128, 511, 516, 899, 900, 1003, 2047};
 
 	for (guint i = 0; i < G_N_ELEMENTS(offsets); i++) {
-		g_autoptr(FuStructTdxSigstruct) st = NULL;
 		g_autoptr(GByteArray) buf = fu_test_sigstruct_new(self, 1000, "08000002");
 
 		buf->data[offsets[i]] ^= 0x02;
-		st = fu_test_sigstruct_parse_full(buf, NULL);
-		g_assert_null(st);
+		g_assert_null(fu_test_sigstruct_parse_full(buf, NULL));
 	}
 }
 
