@@ -131,9 +131,9 @@ def remove_drop_ins() -> None:
         stop_daemon()
 
 
-def ask_status() -> Tuple[int, dict]:
+def ask_status(*options: str) -> Tuple[int, dict]:
     """The exit status of tdx-module-status, and what it says."""
-    command = ["tdx-module-status", "--json"]
+    command = ["tdx-module-status", "--json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     return done.returncode, json.loads(done.stdout)
 
