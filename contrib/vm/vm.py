@@ -70,7 +70,7 @@ def make_files(folder: Path) -> None:
     for path in HERE.glob("guest/*.py"):
         shutil.copy(path, folder)
     (folder / "tdxtest").mkdir()
-    for name in ["__init__.py", "fwupdmgr.py", "rules.py", "tap.py"]:
+    for name in ["__init__.py", "fwupdmgr.py", "rules.py", "schema.py", "tap.py"]:
         shutil.copy(SOURCE / "data/tests/tdxtest" / name, folder / "tdxtest")
     shutil.copy(SOURCE / "data/tests/refusals.txt", folder)
     shutil.copy(BUILD / "vm/tdx-host.ko", folder)

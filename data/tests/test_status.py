@@ -18,6 +18,7 @@ from typing import List, Optional
 from tdxtest import bootfiles, testbed
 from tdxtest.bootfiles import mrseam_of, pair_of
 from tdxtest.images import BUILD, PUBLISHER, QUIRK, SOURCE, run
+from tdxtest.schema import find_differences
 from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main
 from test_boot import BootCase  # an EFI system partition
 
@@ -55,20 +56,6 @@ EXITS = {
 FMS = ["806F0"]
 
 
-def undocumented(value, schema: dict, path: str = "") -> List[str]:
-    """The keys that the schema does not have."""
-    if "$ref" in schema:
-        schema = SCHEMA["definitions"][schema["$ref"].split("/")[-1]]
-    if isinstance(value, list):
-        return [k for item in value for k in undocumented(item, schema["items"], path)]
-    if not isinstance(value, dict):
-        return []
-    found = [f"{path}/{key}" for key in value if key not in schema["properties"]]
-    for key in value.keys() & schema["properties"].keys():
-        found += undocumented(value[key], schema["properties"][key], f"{path}/{key}")
-    return found
-
-
 class StatusCase(TestbedCase):
     """Runs the program as a person or another program would."""
 
@@ -85,7 +72,7 @@ class StatusCase(TestbedCase):
         except ValueError:
             self.fail(done.stdout)
         self.assertEqual(done.returncode, EXITS[report["state"]])
-        self.assertEqual(undocumented(report, SCHEMA), [])
+        self.assertEqual(find_differences(report, SCHEMA), [])
         if jsonschema is not None:
             jsonschema.validate(report, SCHEMA)
         return report

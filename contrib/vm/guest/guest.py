@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable, List, Tuple
 
 from tdxtest.fwupdmgr import Client
+from tdxtest.schema import find_differences
 
 TEST = Path("/test")
 DEVICE = Path("/sys/devices/faux/tdx_host")
@@ -21,6 +22,7 @@ REMOTE = Path("/var/lib/tdx-test/remote")
 QUIRKS = Path("/var/lib/fwupd/quirks.d")
 DROP_INS = Path("/etc/systemd/system/fwupd.service.d")
 CPUINFO = Path("/run/cpuinfo")
+SCHEMA = Path("/usr/share/fwupd-plugin-tdx-module/tdx-module-status.schema.json")
 PAGE = 4096
 
 client = Client()
@@ -135,7 +137,11 @@ def ask_status(*options: str) -> Tuple[int, dict]:
     """The exit status of tdx-module-status, and what it says."""
     command = ["tdx-module-status", "--json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    return done.returncode, json.loads(done.stdout)
+    report = json.loads(done.stdout)
+    differences = find_differences(report, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    if differences:
+        raise AssertionError(f"not as in {SCHEMA}: {differences}")
+    return done.returncode, report
 
 
 class GuestCase(unittest.TestCase):
