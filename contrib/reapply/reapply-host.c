@@ -54,7 +54,8 @@ reapply_host_is_slow(ReapplyHost *self, const GError *error)
 		g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT));
 }
 
-/* without the flags fwupd hides the releases of a device that cannot be updated at the moment */
+/* anew each time, as fwupd may have been started again;
+ * without the flags fwupd hides the releases of a device that cannot be updated at the moment */
 static gboolean
 reapply_host_connect(ReapplyHost *self, GError **error)
 {
@@ -66,6 +67,8 @@ reapply_host_connect(ReapplyHost *self, GError **error)
 
 	do {
 		g_clear_error(&error_local);
+		g_clear_object(&self->client);
+		self->client = fwupd_client_new();
 		if (fwupd_client_connect(self->client, cancellable, &error_local) &&
 		    fwupd_client_set_feature_flags(self->client, flags, cancellable, &error_local))
 			return TRUE;
@@ -152,14 +155,12 @@ reapply_host_new(gint timeout, gint wait, GError **error)
 
 	/* since 2.1 libfwupd takes all that the daemon says for NOT_SUPPORTED before this */
 	(void)fwupd_error_quark();
-	self->client = fwupd_client_new();
 	self->cancellable = g_cancellable_new();
 	g_object_set_data(G_OBJECT(self->cancellable), "timeout", GUINT_TO_POINTER(timeout));
 	g_thread_unref(
 	    g_thread_new("timeout", reapply_host_timeout_cb, g_object_ref(self->cancellable)));
-	if (!reapply_host_connect(self, error))
-		return NULL;
-	while (!reapply_host_look(self, &error_local)) {
+	while (!reapply_host_connect(self, &error_local) ||
+	       !reapply_host_look(self, &error_local)) {
 		if (g_get_monotonic_time() >= deadline) {
 			g_propagate_error(error, g_steal_pointer(&error_local));
 			return NULL;

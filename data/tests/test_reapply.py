@@ -274,6 +274,20 @@ class ApplyTest(ReapplyCase):
         out, _err = process.communicate(timeout=60)
         self.assertEqual(out, f"TDX module {NEW} has been applied again, {BIOS} was running\n")
 
+    def test_restarted_meanwhile(self) -> None:
+        """What waits for the device asks the fwupd that there is then."""
+        reapply = self.make_stored()
+        bed = reapply.bed
+        bed.mock.set(absent="1")
+        reapply.reboot()
+        process = reapply.start("apply", "--wait=30")
+        time.sleep(1)
+        bed.stop_daemon()
+        bed.mock.set(absent="0")
+        bed.start_daemon()
+        out, _err = process.communicate(timeout=60)
+        self.assertEqual(out, f"TDX module {NEW} has been applied again, {BIOS} was running\n")
+
     def test_no_daemon(self) -> None:
         reapply = self.make_stored()
         reapply.reboot()
