@@ -55,7 +55,7 @@ everything()
     contrib/vm/setup.sh build || status=1
     meson test -C build --print-errorlogs || status=1
     # not judged, but run so that they do not rot
-    meson test -C build --benchmark --verbose || status=1
+    meson test -C build --benchmark --logbase benchmark --verbose || status=1
     contrib/ci/lint.sh build || status=1
     sanitizers
     contrib/fuzz/run.sh "${TDX_FUZZ_SECONDS:-10}" || status=1

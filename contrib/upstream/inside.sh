@@ -90,6 +90,7 @@ fuzzer()
         -e "s,^ *'\([^']*\)\.rs'.*# fuzzing$,$structs/\1-struct.c,p" "$plugin/meson.build")
     for kind in generate firmware; do
         sed -e 's/@FIRMWARENEW@/g_object_new(FU_TYPE_TDX_BLOB_FIRMWARE, NULL)/' \
+            -e 's/@GTYPE@/FU_TYPE_TDX_BLOB_FIRMWARE/' \
             -e "s,@INCLUDE@,$plugin/fu-tdx-blob-firmware.h," \
             "libfwupdplugin/fu-fuzzer-$kind.c.in" >"$tmp/$kind.c"
         # shellcheck disable=SC2046,SC2086 # lists

@@ -431,7 +431,7 @@ main(int argc, char **argv)
 	     NULL,
 	     1},
 	    {"vanish-preparing",
-	     NULL,
+	     "--kernel=mainline --phase-ms=100", /* so that it is seen before the kernel has ended */
 	     "vanish=preparing\n",
 	     FAULT_END_OTHER,
 	     FWUPD_ERROR_WRITE,
