@@ -431,7 +431,7 @@ main(int argc, char **argv)
 	     NULL,
 	     1},
 	    {"vanish-preparing",
-	     "--kernel=mainline --phase-ms=100", /* so that it is seen before the kernel has ended */
+	     "--kernel=mainline --phase-ms=100", /* it is seen before the end */
 	     "vanish=preparing\n",
 	     FAULT_END_OTHER,
 	     FWUPD_ERROR_WRITE,
