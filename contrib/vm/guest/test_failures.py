@@ -153,6 +153,37 @@ class BlockedTest(DriverCase):
         self.assert_untouched()
 
 
+class AskTest(DriverCase):
+    """What else a host can be for tdx-module-status, before anything has failed on it."""
+
+    def test_others(self) -> None:
+        self.load()
+        self.addCleanup(guest.offer, IMAGE)
+        guest.offer()
+        guest.stop_daemon()
+        self.wait_for_device("1.5.06")
+        self.assert_status("no_release", 5)
+        guest.run("systemctl", "kill", "--signal=STOP", "fwupd.service")
+        self.addCleanup(guest.run, "systemctl", "kill", "--signal=CONT", "fwupd.service")
+        returncode, report = guest.ask_status("--timeout=2")
+        self.assertEqual((returncode, report["state"]), (9, "unknown"), report["verdict"])
+        guest.run("systemctl", "kill", "--signal=CONT", "fwupd.service")
+        guest.offer(IMAGE)
+        self.load(bios_version="1.5.24")
+        guest.wait_for(lambda: guest.ask_status()[1]["state"] == "newer", "the older release")
+        self.assert_status("newer", 0)
+
+    def test_no_plugin(self) -> None:
+        self.load()
+        config = Path("/etc/fwupd/fwupd.conf")
+        text = config.read_text(encoding="utf-8")
+        self.addCleanup(guest.stop_daemon)
+        self.addCleanup(config.write_text, text, encoding="utf-8")
+        config.write_text(f"{text}\n[fwupd]\nDisabledPlugins=tdx_module\n", encoding="utf-8")
+        guest.stop_daemon()
+        self.assert_status("no_plugin", 7)
+
+
 class KernelTest(DriverCase):
     """The other kernels that a user may run, and drivers that come and go."""
 

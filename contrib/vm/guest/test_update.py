@@ -5,7 +5,6 @@
 
 import re
 import unittest
-from pathlib import Path
 
 import guest
 from guest import GuestCase, client
@@ -56,31 +55,6 @@ class UpdateTest(GuestCase):
         self.update(name)
         data = (guest.RECORDS / "data").read_bytes()
         self.assertEqual(data[:4], b"\x00\x02\x3a\xc5")
-
-    def test_status(self) -> None:
-        """What else a host can be."""
-        guest.offer()
-        guest.stop_daemon()
-        self.wait_for_device("1.5.06")
-        self.assert_status("no_release", 5)
-        guest.run("systemctl", "kill", "--signal=STOP", "fwupd.service")
-        self.addCleanup(guest.run, "systemctl", "kill", "--signal=CONT", "fwupd.service")
-        returncode, report = guest.ask_status("--timeout=2")
-        self.assertEqual((returncode, report["state"]), (9, "unknown"), report["verdict"])
-        guest.run("systemctl", "kill", "--signal=CONT", "fwupd.service")
-        guest.offer("made-1.5.16.bin")
-        guest.load_driver(bios_version="1.5.24")
-        guest.wait_for(lambda: guest.ask_status()[1]["state"] == "newer", "the older release")
-        self.assert_status("newer", 0)
-
-    def test_status_without_plugin(self) -> None:
-        config = Path("/etc/fwupd/fwupd.conf")
-        text = config.read_text(encoding="utf-8")
-        self.addCleanup(guest.stop_daemon)
-        self.addCleanup(config.write_text, text, encoding="utf-8")
-        config.write_text(f"{text}\n[fwupd]\nDisabledPlugins=tdx_module\n", encoding="utf-8")
-        guest.stop_daemon()
-        self.assert_status("no_plugin", 7)
 
     def test_unprivileged(self) -> None:
         """Polkit asks for an administrator, and there is nobody to answer."""
