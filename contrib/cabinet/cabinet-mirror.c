@@ -27,6 +27,9 @@
 /* how far the clock may be behind the last signature before that is a mistake */
 #define CABINET_MIRROR_CLOCK_WAIT_MAX 5 /* s */
 
+/* ms; some file systems have whole seconds, and some may never tick */
+#define CABINET_MIRROR_TICK_MAX 2500
+
 struct CabinetMirror {
 	const CabinetOptions *options;
 	const CabinetSigner *signer;
@@ -391,9 +394,12 @@ cabinet_mirror_wait_for_tick(CabinetMirror *self)
 	if (self->current < 0 ||
 	    fstatat(self->current, CABINET_OUTPUT_METADATA, &st_old, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
-	while (fstatat(self->output->fd, CABINET_OUTPUT_METADATA, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ctim.tv_sec == st_old.st_ctim.tv_sec &&
-	       st.st_ctim.tv_nsec == st_old.st_ctim.tv_nsec) {
+	for (guint i = 0; i < CABINET_MIRROR_TICK_MAX; i++) {
+		if (fstatat(self->output->fd, CABINET_OUTPUT_METADATA, &st, AT_SYMLINK_NOFOLLOW) !=
+			0 ||
+		    st.st_ctim.tv_sec != st_old.st_ctim.tv_sec ||
+		    st.st_ctim.tv_nsec != st_old.st_ctim.tv_nsec)
+			return;
 		g_usleep(G_USEC_PER_SEC / 1000);
 		utimensat(self->output->fd, CABINET_OUTPUT_METADATA, NULL, AT_SYMLINK_NOFOLLOW);
 	}

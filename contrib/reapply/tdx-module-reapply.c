@@ -53,7 +53,7 @@ int
 main(int argc, char *argv[])
 {
 	gint rc = 2;
-	ReapplyOptions options = {.timeout = 120};
+	ReapplyOptions options = {.timeout = REAPPLY_TIMEOUT};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GOptionContext) context =
 	    g_option_context_new("store [FILE.cab]|apply|status|clear");
