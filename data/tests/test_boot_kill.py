@@ -11,7 +11,6 @@ is left over of the other.
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -39,6 +38,7 @@ class KillTest(TestbedCase):
 
     def start(self, folder: str, make, **foreign: bytes) -> None:
         self.bed = self.make_testbed(ON_CPU, only_trusted=False)
+        self.bed.timeout = 60
         self.bed.stop_daemon()
         images = self.bed.tmp / "images"
         options = ["--version=1.5.06", "--svn=0x0106", "--pages=10"]
@@ -62,21 +62,11 @@ class KillTest(TestbedCase):
         log.unlink(missing_ok=True)
         command = self.bed.on_host
         command[-1] = command[-1].replace("LD_PRELOAD=", f"LD_PRELOAD={PRELOAD}:")
-        env = {**self.bed.env, "KILL_PATH": str(self.esp), "KILL_LOG": str(log)}
-        env["KILL_AT"] = str(at)
+        env = {"KILL_PATH": str(self.esp), "KILL_LOG": str(log), "KILL_AT": str(at)}
         if half:
             env["KILL_HALF"] = "1"
         command += ["fwupdtool", "--no-reboot-check", "--plugins", "tdx_module"]
-        done = subprocess.run(
-            [*command, *args],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = self.bed.run_tool(*command, *args, **env)
         self.out = done.stdout
         self.points = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         return done.returncode

@@ -31,11 +31,11 @@ class Client:
     tmp = None  # the current folder
     timeout = 120
 
-    def run_tool(self, *command: str) -> subprocess.CompletedProcess:
-        """Runs it without input, and gives all that it prints as one text."""
+    def run_tool(self, *command: str, **env: str) -> subprocess.CompletedProcess:
+        """Runs it without input, and gives all that it prints as one text; env is added to ours."""
         return subprocess.run(
             command,
-            env=self.env,
+            env={**self.env, **env} if env else self.env,
             cwd=self.tmp,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -48,8 +48,9 @@ METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def clean_env() -> dict:
-    """Without the wrapper of umockdev, which only the daemon and uevents need."""
-    return {k: v for k, v in os.environ.items() if k not in ["LD_PRELOAD", "UMOCKDEV_DIR"]}
+    """Without the journal, and the wrapper of umockdev, which only the daemon and uevents need."""
+    unwanted = ["JOURNAL_STREAM", "LD_PRELOAD", "UMOCKDEV_DIR"]
+    return {k: v for k, v in os.environ.items() if k not in unwanted}
 
 
 def run(*command) -> str:

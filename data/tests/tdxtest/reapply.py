@@ -38,28 +38,18 @@ class Reapply:
 
     @property
     def env(self) -> dict:
-        env = {k: v for k, v in self.bed.env.items() if k != "JOURNAL_STREAM"}
         paths = {
             "STATE_DIRECTORY": self.state,
             "FWUPD_SYSFSDIR": self.bed.mock.root / "sys",
             "FWUPD_UEFI_ESP_PATH": os.environ.get("FWUPD_UEFI_ESP_PATH", self.bed.tmp / "esp"),
         }
-        return {**env, **{key: str(path) for key, path in paths.items()}}
+        return {**self.bed.env, **{key: str(path) for key, path in paths.items()}}
 
     def __call__(
         self, *args, prefix: Optional[List[str]] = None, check: Optional[int] = 0, **env
     ) -> str:
         command = [*(prefix or []), str(PROGRAM), *[str(arg) for arg in args]]
-        done = subprocess.run(
-            command,
-            env={**self.env, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = self.bed.run_tool(*command, **{**self.env, **env})
         if check is not None and done.returncode != check:
             raise AssertionError(
                 f"{args} exited with {done.returncode}, expected {check}:\n{done.stdout}"
