@@ -116,7 +116,10 @@ static void (*const status_facts_funcs[])(StatusFacts *, FuContext *) = {
 #define STATUS_FACTS_N_OWN   G_N_ELEMENTS(status_facts_funcs)
 #define STATUS_FACTS_N_STEPS (STATUS_FACTS_N_OWN + FU_TDX_HOST_FACT_UPLOAD)
 
+#define WATCH_NOWHERE "/dev/null"
+
 typedef struct {
+	StatusStartFunc start;
 	StatusFunc func;
 	gpointer user_data;
 	guint timeout; /* in seconds, for each step */
@@ -165,10 +168,11 @@ watch_run(const StatusWatch *self)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(self->fd, STDIN_FILENO);
 	closefrom(STDOUT_FILENO);
+	for (gint fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		(void)open(WATCH_NOWHERE, O_RDWR);
+	self->start(self->user_data);
 	facts.host.remaining_updates = FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN;
 	facts_read(&facts, self);
-	for (gint fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-		(void)open("/dev/null", O_RDWR);
 	rc = self->func(&facts, self->user_data, &text);
 	_exit(dprintf(STDIN_FILENO, "%s", text) < 0 ? EXIT_FAILURE : rc);
 }
@@ -208,7 +212,8 @@ watch_find_hung(const StatusWatch *self, guint step)
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
 		g_autofree gchar *filename = g_build_filename(dirname, name, NULL);
 		g_autofree gchar *target = g_file_read_link(filename, NULL);
-		if (target != NULL && g_path_is_absolute(target))
+		if (target != NULL && g_path_is_absolute(target) &&
+		    g_strcmp0(target, WATCH_NOWHERE) != 0)
 			return g_steal_pointer(&target);
 	}
 	return g_strdup_printf("fact %u of this host", step);
@@ -235,9 +240,17 @@ watch_follow(StatusWatch *self)
 }
 
 gchar *
-status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error)
+status_facts_run(StatusStartFunc start,
+		 StatusFunc func,
+		 gpointer user_data,
+		 guint timeout,
+		 gint *rc,
+		 GError **error)
 {
-	StatusWatch watch = {.func = func, .user_data = user_data, .timeout = timeout};
+	StatusWatch watch = {.start = start,
+			     .func = func,
+			     .user_data = user_data,
+			     .timeout = timeout};
 	gint status = 0;
 	g_autofree gchar *text = NULL;
 	g_autoptr(GIOChannel) channel = NULL;

@@ -5,38 +5,54 @@
  */
 
 /*
- * What tdx-module-reapply would do after a reset; only that program knows.
+ * What tdx-module-reapply would do after a reset: its own objects say that. As they ask fwupd and
+ * read files, they do it in another process, which can be given up.
  */
 
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <json-glib/json-glib.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
+#include "../reapply/reapply.h"
 #include "status.h"
 
 #define STATUS_REAPPLY_UNIT "/etc/systemd/system/multi-user.target.wants/tdx-module-reapply.service"
 
-static void
-reapply_done_cb(GObject *source, GAsyncResult *res, gpointer user_data)
+static void G_GNUC_NORETURN
+reapply_run(gint fd, guint timeout)
 {
-	*(GAsyncResult **)user_data = g_object_ref(res);
+	ReapplyOptions options = {.json = TRUE, .timeout = timeout};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	(void)reapply_command_status(&options, NULL);
+	_exit(EXIT_SUCCESS);
 }
 
-/* it is not waited for, if it has been given up */
+/* up to the end, which is not waited for longer than that */
 static gchar *
-reapply_communicate(GSubprocess *process, guint timeout, GError **error)
+reapply_read(gint fd, guint timeout)
 {
-	gchar *text = NULL;
-	GAsyncResult *res = NULL;
-	GCancellable *cancellable = g_cancellable_new();
+	gchar buf[1024];
+	gint64 deadline = g_get_monotonic_time() + timeout * G_TIME_SPAN_SECOND;
+	gint64 left = timeout * G_TIME_SPAN_SECOND;
+	gssize len = 1;
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	g_autoptr(GString) str = g_string_new(NULL);
 
-	g_timeout_add_seconds(timeout, status_cancel_cb, cancellable);
-	g_subprocess_communicate_utf8_async(process, NULL, cancellable, reapply_done_cb, &res);
-	while (res == NULL)
-		g_main_context_iteration(NULL, TRUE);
-	if (!g_subprocess_communicate_utf8_finish(process, res, &text, NULL, error))
-		g_subprocess_force_exit(process);
-	return text;
+	while (len > 0 && left >= 0 && poll(&pfd, 1, left / 1000) == 1) {
+		len = read(fd, buf, sizeof(buf));
+		g_string_append_len(str, buf, MAX(len, 0));
+		left = deadline - g_get_monotonic_time();
+	}
+	return len == 0 ? g_string_free(g_steal_pointer(&str), FALSE) : NULL;
 }
 
 static gchar *
@@ -70,22 +86,23 @@ reapply_parse(StatusReapply *self, const gchar *text)
 }
 
 StatusReapply *
-status_reapply_start(void)
+status_reapply_start(guint timeout)
 {
+	gint fds[2] = {-1, -1};
 	StatusReapply *self = g_new0(StatusReapply, 1);
-	const gchar *env = g_getenv("TDX_MODULE_REAPPLY"); /* for tests */
-	g_autoptr(GError) error = NULL;
 
 	self->enabled = g_file_test(STATUS_REAPPLY_UNIT, G_FILE_TEST_IS_SYMLINK);
-	self->process =
-	    g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
-			     &error,
-			     env != NULL ? env : STATUS_REAPPLY_PROGRAM,
-			     "status",
-			     "--json",
-			     NULL);
-	if (self->process == NULL)
-		self->reason = g_strdup(error->message);
+	self->fd = -1;
+	if (timeout == 0)
+		return self;
+	if (pipe2(fds, O_CLOEXEC) != 0 || (self->pid = fork()) < 0) {
+		self->reason = g_strdup(fwupd_strerror(errno));
+		return self;
+	}
+	if (self->pid == 0)
+		reapply_run(fds[1], timeout);
+	close(fds[1]);
+	self->fd = fds[0];
 	return self;
 }
 
@@ -93,19 +110,15 @@ StatusReapply *
 status_reapply_finish(StatusReapply *self, guint timeout)
 {
 	g_autofree gchar *text = NULL;
-	g_autoptr(GError) error = NULL;
 
-	if (self->process == NULL)
+	if (self->fd < 0)
 		return self;
-	if (timeout == 0) {
-		g_subprocess_force_exit(self->process);
-		self->reason = g_strdup("fwupd does not answer");
-		return self;
-	}
-	text = reapply_communicate(self->process, timeout, &error);
+	text = reapply_read(self->fd, timeout);
 	if (text != NULL)
 		reapply_parse(self, text);
 	else
-		self->reason = g_strdup(error->message);
+		self->reason = g_strdup_printf("it has not answered within %u s", timeout);
+	kill(self->pid, SIGKILL);
+	close(self->fd);
 	return self;
 }

@@ -35,16 +35,23 @@ typedef struct {
 	gboolean is_root; /* if nothing is kept from this process because of who it is */
 } StatusFacts;
 
+/* is called before the facts are read */
+typedef void (*StatusStartFunc)(gpointer user_data);
 /* makes @text of the facts, and returns the exit status of the program */
 typedef gint (*StatusFunc)(const StatusFacts *facts, gpointer user_data, gchar **text);
 
 /* returns: (transfer full): a context that knows where the files of fwupd are */
 FuContext *
 status_context_new(void);
-/* calls @func in another process, without what does not answer within @timeout seconds; returns:
- * (transfer full): the text that @func has made, or %NULL with @error */
+/* calls @start and @func in another process, without what does not answer within @timeout seconds;
+ * returns: (transfer full): the text that @func has made, or %NULL with @error */
 gchar *
-status_facts_run(StatusFunc func, gpointer user_data, guint timeout, gint *rc, GError **error);
+status_facts_run(StatusStartFunc start,
+		 StatusFunc func,
+		 gpointer user_data,
+		 guint timeout,
+		 gint *rc,
+		 GError **error);
 
 /* status-fwupd.c: what fwupd knows */
 typedef enum {
@@ -87,17 +94,18 @@ status_metadata_new(const StatusFwupd *fwupd, const gchar *seamldr);
 
 /* status-reapply.c: what is applied again after a reset */
 typedef struct {
-	gchar *state;	      /* (nullable): of `tdx-module-reapply status`, if it has answered */
-	gchar *reason;	      /* (nullable): why it does nothing, or has not answered */
-	gchar *stored;	      /* (nullable): the version that is stored */
-	gchar *missing;	      /* (nullable): the version that was installed and is not stored */
-	gboolean enabled;     /* if it is done at boot */
-	GSubprocess *process; /* (nullable): while it is asked */
+	gchar *state;	  /* (nullable): of `tdx-module-reapply status`, if it has answered */
+	gchar *reason;	  /* (nullable): why it does nothing, or has not answered */
+	gchar *stored;	  /* (nullable): the version that is stored */
+	gchar *missing;	  /* (nullable): the version that was installed and is not stored */
+	gboolean enabled; /* if it is done at boot */
+	GPid pid;	  /* while it is asked */
+	gint fd;	  /* its answer, -1 if it is not asked */
 } StatusReapply;
 
-/* asks while the caller asks fwupd */
+/* asks while the caller asks fwupd; @timeout is in seconds, and 0 does not ask */
 StatusReapply *
-status_reapply_start(void);
+status_reapply_start(guint timeout);
 
 /* gives @self; @timeout is in seconds, and 0 does not wait */
 StatusReapply *

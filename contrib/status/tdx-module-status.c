@@ -33,6 +33,7 @@ typedef struct {
 	gint timeout;
 	gchar **tcb_infos;
 	gchar **tcb_chains;
+	StatusReapply *reapply;
 } StatusOptions;
 
 static gboolean
@@ -78,17 +79,25 @@ status_options_parse(StatusOptions *self, gint *argc, gchar ***argv, GError **er
 	return TRUE;
 }
 
+/* while the facts are read */
+static void
+status_start(gpointer user_data)
+{
+	StatusOptions *options = user_data;
+	gboolean all = !options->verdict && !options->metrics && !options->features;
+	options->reapply = status_reapply_start(all ? options->timeout : 0);
+}
+
 static gint
 status_answer(const StatusFacts *facts, gpointer user_data, gchar **text)
 {
 	const StatusOptions *options = user_data;
-	StatusReapply *reapply = status_reapply_start();
 	StatusFwupd *fwupd = status_fwupd_new(options->timeout);
 	gboolean answers = fwupd->state == STATUS_FWUPD_STATE_RUNNING;
 	StatusReport *report = status_report_new(
 	    facts,
 	    fwupd,
-	    status_reapply_finish(reapply, answers ? options->timeout : 0),
+	    status_reapply_finish(options->reapply, answers ? options->timeout : 0),
 	    status_tcb_load(options->tcb_infos, options->tcb_chains, TDX_TCB_INFO_ROOT, facts));
 
 	if (options->json)
@@ -144,7 +153,8 @@ main(int argc, char *argv[])
 	}
 	options.colors =
 	    options.output == NULL && isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
-	text = status_facts_run(status_answer,
+	text = status_facts_run(status_start,
+				status_answer,
 				&options,
 				MIN(options.timeout, STATUS_TIMEOUT_FACTS),
 				&rc,

@@ -28,7 +28,6 @@ except ImportError:
     jsonschema = None
 
 STATUS = BUILD / "contrib/status/tdx-module-status"
-REAPPLY = BUILD / "contrib/reapply/tdx-module-reapply"
 SCHEMA = json.loads(
     (SOURCE / "contrib/status/tdx-module-status.schema.json").read_text(encoding="utf-8")
 )
@@ -60,7 +59,7 @@ class StatusCase(TestbedCase):
     """Runs the program as a person or another program would."""
 
     def run_status(self, bed: Testbed, *options: str, **env: str) -> subprocess.CompletedProcess:
-        prefix = [*bed.on_host, f"TDX_MODULE_REAPPLY={REAPPLY}", f"STATE_DIRECTORY={bed.tmp}/state"]
+        prefix = [*bed.on_host, f"STATE_DIRECTORY={bed.tmp}/state"]
         prefix += [f"{key}={value}" for key, value in env.items()]
         return bed.run_tool(*prefix, str(STATUS), "--timeout=10", *options)
 
@@ -448,9 +447,7 @@ class UserTest(StatusCase):
         env["GCOV_PREFIX"] = str(writable)
         prefix = [f"{key}={value}" for key, value in env.items()]
         user = ["setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
-        return bed.run_tool(
-            *user, *bed.on_host, f"TDX_MODULE_REAPPLY={REAPPLY}", *prefix, str(STATUS), *options
-        )
+        return bed.run_tool(*user, *bed.on_host, *prefix, str(STATUS), *options)
 
     def test_user(self) -> None:
         bed = self.make_testbed()
