@@ -7,6 +7,8 @@
 set -eu
 if [ "$(id -u)" -ne 0 ]; then
     echo 'not root: the mock host is mounted, so run this as root'
+elif ! command -v mount >/dev/null; then
+    echo 'no mount: apt-get install mount'
 elif ! [ -c /dev/fuse ]; then
     echo 'no /dev/fuse: load the module fuse, give a container --device /dev/fuse, or mount /dev in a chroot'
 elif ! : 2>/dev/null </dev/fuse; then

@@ -8,7 +8,7 @@ set -eu
 usage()
 {
     cat <<TEXT
-usage: contrib/upstream/check.sh [--if-built] [--fixes] TREE|VERSION|newest
+usage: contrib/upstream/check.sh [--fixes] TREE|VERSION|newest
 
 Applies the patch series to a copy of an fwupd source tree, builds that with the plugin built in,
 and runs what inside.sh has: tests of the plugin and of fwupd, and the tests of this project with those
@@ -17,11 +17,10 @@ contrib/ci/lint.sh BUILD_FOLDER TREE.
 
   TREE        an unpacked source tree, which is not changed; VERSION is fetched from Debian, newest
               is the newest that can be
-  --if-built  nothing but SKIP, if that version was not built here before
   --fixes     applies and tests the patches in contrib/upstream/fwupd instead
 
-This is done in a Debian 13 up to fwupd 2.1.7, and else in a sid. What was fetched and built is kept
-in the folder that contrib/ci/cache.sh prints, so that only the first time takes long.
+This is done in a Debian 13 for fwupd 2.1.7, and in a sid for later ones. What was fetched and built is
+kept in the folder that contrib/ci/cache.sh prints, so that only the first time takes long.
 TEXT
 }
 
@@ -30,11 +29,9 @@ packages='clang-format codespell dbus fuse3 gcab gettext gi-docgen gir1.2-umockd
  liblzma-dev libsqlite3-dev libssl-dev libsystemd-dev libusb-1.0-0-dev patch python3-gi rsync systemd
  systemd-dev umockdev valac'
 
-if_built=
 inside=inside.sh
 while [ $# -gt 0 ]; do
     case $1 in
-    --if-built) if_built=yes ;;
     --fixes) inside=fwupd/check.sh ;;
     -h | --help) usage && exit 0 ;;
     -*) usage >&2 && exit 2 ;;
@@ -58,15 +55,10 @@ esac
 version=$(sed -n "s/^  version: '\([^']*\)'.*/\1/p" "$tree/meson.build" | head -n 1)
 [ -n "$version" ] || { echo "check: $tree has no source of fwupd" >&2 && exit 1; }
 case $version in
-2.0.*) flavour=2.0.20 ;;
-2.1.[0-7]) flavour=2.1.7 ;;
+2.1.7) flavour=2.1.7 ;;
 *) flavour=sid packages="$packages cargo gitleaks rustc" ;;
 esac
 folder=$(contrib/ci/cache.sh)/upstream/$version
-if [ -n "$if_built" ] && [ ! -d "$folder/build" ]; then
-    echo "1..0 # SKIP fwupd $version was not built here before: contrib/upstream/check.sh $1"
-    exit 0
-fi
 mkdir -p "$folder"
 exec 7>"$folder/lock"
 flock 7
