@@ -100,7 +100,7 @@ installs()
     mkdir -p "$tmp/bin" /run/systemd/system
     printf '#!/bin/sh\necho "$@" >>%s/systemctl.log\n' "$tmp" >"$tmp/bin/systemctl"
     chmod 755 "$tmp/bin/systemctl"
-    PATH=$tmp/bin:$PATH apt-get -y -o DPkg::Path="$tmp/bin:$PATH" install "$(the_package "$tmp/first")"
+    apt-get -y -o DPkg::Path="$tmp/bin:$PATH" install "$(the_package "$tmp/first")"
     rmdir /run/systemd/system
     state | grep '^installed '
     grep -nx -e '.*daemon-reload' -e 'try-restart fwupd.service' "$tmp/systemctl.log"
