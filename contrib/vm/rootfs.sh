@@ -22,7 +22,7 @@ mkdir -p /boot/efi /test /etc/systemd/journald.conf.d
 for unit in apt-daily.timer apt-daily-upgrade.timer dev-hugepages.mount dev-mqueue.mount \
     dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer fwupd-refresh.timer \
     getty@tty1.service ldconfig.service modprobe@configfs.service modprobe@drm.service \
-    modprobe@efi_pstore.service modprobe@fuse.service serial-getty@ttyS0.service \
+    modprobe@efi_pstore.service modprobe@fuse.service modprobe@sd_mod.service serial-getty@ttyS0.service \
     run-lock.mount sys-fs-fuse-connections.mount sys-kernel-tracing.mount systemd-firstboot.service \
     systemd-hwdb-update.service systemd-journal-catalog-update.service systemd-journal-flush.service \
     systemd-modules-load.service systemd-networkd.service systemd-random-seed.service \

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # Copyright 2026 The fwupd-plugin-tdx-module authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the test that the host asks for, and tells the host; see contrib/vm/vm.py.
+"""Runs the tests that the host asks for, and tells the host; see contrib/vm/vm.py.
 
-A test that needs reboots has a list STAGES of its test cases, one for each boot.
+A test that needs reboots has a list STAGES of its test cases, one for each boot; all others run at
+the first one.
 """
 
 import importlib
@@ -13,6 +14,7 @@ import sys
 import types
 import unittest
 from pathlib import Path
+from typing import List
 
 from tdxtest import tap
 
@@ -20,8 +22,18 @@ STAGE = Path("/var/lib/tdx-test/stage")
 PORT = "/dev/virtio-ports/result"
 
 
+def stages_of(name: str, count: int) -> List[types.ModuleType]:
+    """What runs at the first boot, at the second, and so on."""
+    test = importlib.import_module(f"test_{name}")
+    stages = []
+    for case in getattr(test, "STAGES", [])[: count or None]:
+        stages.append(types.ModuleType(name))
+        setattr(stages[-1], case.__name__, case)
+    return stages or [test]
+
+
 def main() -> None:
-    name, count, case = Path("/test/name").read_text(encoding="utf-8").split(" ", 2)
+    names, count, case = Path("/test/name").read_text(encoding="utf-8").split(" ", 2)
     if case:
         unittest.defaultTestLoader.testNamePatterns = [f"*{case}*"]
     STAGE.parent.mkdir(exist_ok=True)
@@ -30,13 +42,9 @@ def main() -> None:
     subprocess.run(["udevadm", "wait", "--timeout=300", PORT], check=True)
     os.dup2(os.open(PORT, os.O_WRONLY), sys.stdout.fileno())
 
-    module = importlib.import_module(f"test_{name}")
-    stages = getattr(module, "STAGES", [])[: int(count) or None]
-    if stages:
-        module = types.ModuleType(name)
-        setattr(module, stages[stage].__name__, stages[stage])
-    status = tap.run(module)
-    if status == 0 and stage + 1 < len(stages):
+    tests = [stages_of(name, int(count)) for name in names.split("+")]
+    status = max(tap.run(stages[stage]) for stages in tests if stage < len(stages))
+    if status == 0 and any(stage + 1 < len(stages) for stages in tests):
         STAGE.write_text(str(stage + 1), encoding="utf-8")
         print("# end: reboot", flush=True)
         subprocess.run(["systemctl", "reboot"], check=True)

@@ -39,6 +39,7 @@ print(longest)
 def setUpModule() -> None:  # pylint: disable=invalid-name
     guest.make_remote()
     Path("/etc/fwupd/fwupd.conf").write_text("[fwupd]\nOnlyTrusted=false\n", encoding="utf-8")
+    guest.stop_daemon()
 
 
 def log() -> str:
