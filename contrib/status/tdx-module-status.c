@@ -121,6 +121,16 @@ status_write(const gchar *filename, const gchar *text, GError **error)
 	g_autofree gchar *dirname = g_path_get_dirname(filename);
 	g_autofree gchar *hidden = g_strdup_printf("%s/.%s.new", dirname, basename);
 
+	if (!g_file_test(dirname, G_FILE_TEST_IS_DIR)) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_WRITE,
+			    "%s is not written, as there is no folder %s: install the program that "
+			    "reads it, or make the folder",
+			    filename,
+			    dirname);
+		return FALSE;
+	}
 	if (!g_file_set_contents_full(hidden, text, -1, G_FILE_SET_CONTENTS_NONE, 0644, error))
 		return FALSE;
 	if (rename(hidden, filename) != 0) {

@@ -557,7 +557,7 @@ class OutputTest(StatusCase):
         self.assertEqual(os.listdir(folder), [target.name])
         done = self.run_status(bed, "--json", "--output", str(folder / "nowhere/file"))
         self.assertEqual(done.returncode, 1)
-        self.assertIn("nowhere", done.stdout)
+        self.assertIn(f"there is no folder {folder}/nowhere: install the program", done.stdout)
         (folder / "taken").mkdir()
         done = self.run_status(bed, "--json", "--output", str(folder / "taken"))
         self.assertEqual(done.returncode, 1)
