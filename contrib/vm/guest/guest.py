@@ -156,6 +156,11 @@ class GuestCase(unittest.TestCase):
     def wait_for_release(self, version: str) -> None:
         wait_for(lambda: client.has_release(version), f"the release {version}")
 
+    def assert_packaged(self, *units: str) -> None:
+        """What runs is what administrators get."""
+        paths = run("systemctl", "show", "--value", "--property=FragmentPath", *units).split()
+        self.assertEqual(paths, [f"/usr/lib/systemd/system/{unit}" for unit in units])
+
     def assert_status(self, state: str, exit_status: int) -> dict:
         """What tdx-module-status says, which knows all that it wants to."""
         returncode, report = ask_status()

@@ -73,6 +73,7 @@ class UpdateTest(BootCase):
             ["systemctl", "is-enabled", UNIT], stdout=subprocess.PIPE, text=True, check=False
         )
         self.assertEqual(enabled.stdout.strip(), "disabled")
+        self.assert_packaged(UNIT, STORE_PATH_UNIT, STORE_UNIT)
         set_bios(BIOS)
         Path("/etc/systemd/system/libvirtd.service").write_text(LIBVIRTD, encoding="utf-8")
         run("systemctl", "enable", "libvirtd.service")
