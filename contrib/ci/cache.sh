@@ -8,7 +8,8 @@
 # usage: contrib/ci/cache.sh [--prune DAYS]
 #
 # With --prune nothing is printed: each Debian in there that no script has used for so many days is
-# removed, and what scripts that were killed have left. As root.
+# removed, each kernel that was made so many days ago, and what scripts that were killed have left. As
+# root.
 set -eu
 
 # the lock of a Debian is written whenever it is used
@@ -17,6 +18,7 @@ prune()
     # shellcheck disable=SC2016 # for the inner shell
     find "$cache" -maxdepth 1 -name 'chroot-*.lock' -mtime "+$1" \
         -exec flock --nonblock --conflict-exit-code 0 {} sh -c 'rm -rf "${1%.lock}" "$1"' rm {} \;
+    find "$cache" -maxdepth 1 -name 'kernel-*' -type d -mtime "+$1" -exec rm -rf {} +
     find "$cache" -maxdepth 1 \( -name 'run.??????' -o -name 'chroot-*.??????' \) -mtime +1 \
         -exec rm -rf {} +
 }

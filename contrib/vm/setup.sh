@@ -14,7 +14,7 @@ cache=$(contrib/ci/cache.sh)
 guest_packages='dbus dosfstools e2fsprogs fdisk kmod polkitd python3 systemd systemd-sysv udev
  udisks2'
 
-contrib/ci/install.sh e2fsprogs gcab mmdebstrap qemu-system-x86 util-linux
+contrib/ci/install.sh e2fsprogs gcab qemu-system-x86 util-linux
 mkdir -p "$cache/sdk"
 exec 7>"$output/lock"
 flock 7
@@ -74,10 +74,9 @@ make_flavour()
 
 make_kernel()
 {
-    contrib/vm/kernel.sh >"$work/kernel"
-    ln -sf "$(sed -n 1p "$work/kernel")" "$output/vmlinux"
-    ln -sf "$(sed -n 2p "$work/kernel")" "$output/tdx-host.ko"
-    ln -sfn "$(sed -n 3p "$work/kernel")" "$output/modules"
+    kernel=$(contrib/vm/kernel.sh)
+    ln -sf "$kernel/vmlinux" "$kernel/tdx-host.ko" "$output"
+    ln -sfn "$kernel/modules" "$output"
 }
 
 copy_sources "$work/source"
