@@ -272,7 +272,7 @@ class OtherProgramTest(FailuresTestCase):
         for when in ["loading", "data", "270336"]:
             with self.subTest(when=when):
                 out = self.update_beside(bed, f"{when}:-1")
-                self.assertIn("loading is '0', expected '1': another program", out)
+                self.assertIn("is 'idle', expected 'loading': another program", out)
                 self.assertIn("nothing was changed", out)
         self.assertEqual(bed.mock.writes()["uploads"], 0)
 

@@ -13,35 +13,26 @@
 #define FU_FW_UPLOAD_LOADING_FINISH "0"
 #define FU_FW_UPLOAD_LOADING_ABORT  "-1"
 
-#define FU_FW_UPLOAD_SYSFS_TIMEOUT 500 /* ms */
+#define FU_FW_UPLOAD_TIMEOUT 500 /* ms */
 
 /* most uploads take a few milliseconds, and the kernel is given a minute */
 #define FU_FW_UPLOAD_POLL_COUNT 6000
 #define FU_FW_UPLOAD_POLL_DELAY 10 /* ms */
 
 static gchar *
-fu_fw_upload_build_attr(const gchar *name, const gchar *attr)
-{
-	return g_build_filename("firmware", name, attr, NULL);
-}
-
-static gchar *
 fu_fw_upload_read(FuUdevDevice *device, const gchar *name, const gchar *attr, GError **error)
 {
-	g_autofree gchar *path = fu_fw_upload_build_attr(name, attr);
+	g_autofree gchar *path = g_build_filename("firmware", name, attr, NULL);
 	g_autofree gchar *value =
-	    fu_udev_device_read_sysfs(device, path, FU_FW_UPLOAD_SYSFS_TIMEOUT, error);
+	    fu_udev_device_read_sysfs(device, path, FU_FW_UPLOAD_TIMEOUT, error);
 	return value != NULL ? g_strescape(value, NULL) : NULL;
 }
 
 static gboolean
-fu_fw_upload_write_loading(FuUdevDevice *device,
-			   const gchar *name,
-			   const gchar *value,
-			   GError **error)
+fu_fw_upload_set_loading(FuUdevDevice *device, const gchar *name, const gchar *str, GError **error)
 {
-	g_autofree gchar *path = fu_fw_upload_build_attr(name, "loading");
-	return fu_udev_device_write_sysfs(device, path, value, FU_FW_UPLOAD_SYSFS_TIMEOUT, error);
+	g_autofree gchar *path = g_build_filename("firmware", name, "loading", NULL);
+	return fu_udev_device_write_sysfs(device, path, str, FU_FW_UPLOAD_TIMEOUT, error);
 }
 
 /* a program that writes its image is not seen by the driver, which is idle meanwhile */
@@ -51,14 +42,13 @@ fu_fw_upload_read_status(FuUdevDevice *device,
 			 FuFwUploadStatus *status,
 			 GError **error)
 {
-	g_autofree gchar *loading = NULL;
 	g_autofree gchar *value = fu_fw_upload_read(device, name, "status", error);
 
 	*status = FU_FW_UPLOAD_STATUS_UNKNOWN;
 	if (value == NULL)
 		return FALSE;
 	if (g_strcmp0(value, "idle") == 0) {
-		loading = fu_fw_upload_read(device, name, "loading", error);
+		g_autofree gchar *loading = fu_fw_upload_read(device, name, "loading", error);
 		if (loading == NULL)
 			return FALSE;
 		*status = g_strcmp0(loading, FU_FW_UPLOAD_LOADING_FINISH) == 0
@@ -81,18 +71,19 @@ fu_fw_upload_read_status(FuUdevDevice *device,
 }
 
 static gboolean
-fu_fw_upload_check_idle(FuUdevDevice *device, const gchar *name, GError **error)
+fu_fw_upload_check(FuUdevDevice *device, const gchar *name, FuFwUploadStatus status, GError **error)
 {
-	FuFwUploadStatus status = FU_FW_UPLOAD_STATUS_UNKNOWN;
+	FuFwUploadStatus actual = FU_FW_UPLOAD_STATUS_UNKNOWN;
 
-	if (!fu_fw_upload_read_status(device, name, &status, error))
+	if (!fu_fw_upload_read_status(device, name, &actual, error))
 		return FALSE;
-	if (status != FU_FW_UPLOAD_STATUS_IDLE) {
+	if (actual != status) {
 		g_set_error(error,
 			    FWUPD_ERROR,
 			    FWUPD_ERROR_BUSY,
-			    "firmware/%s is '%s', expected 'idle': another program is uploading",
+			    "firmware/%s is '%s', expected '%s': another program has interfered",
 			    name,
+			    fu_fw_upload_status_to_string(actual),
 			    fu_fw_upload_status_to_string(status));
 		return FALSE;
 	}
@@ -103,23 +94,21 @@ fu_fw_upload_check_idle(FuUdevDevice *device, const gchar *name, GError **error)
 static gboolean
 fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, GError **error)
 {
-	g_autofree gchar *path = NULL;
+	g_autofree gchar *path =
+	    g_build_filename(fu_udev_device_get_sysfs_path(device), "firmware", name, "data", NULL);
 	g_autoptr(FuInputStream) stream = NULL;
-	g_autoptr(GBytes) blob_read = NULL;
+	g_autoptr(GBytes) actual = NULL;
 
 	/* not recorded */
 	if (fu_device_has_flag(FU_DEVICE(device), FWUPD_DEVICE_FLAG_EMULATED))
 		return TRUE;
-	path =
-	    g_build_filename(fu_udev_device_get_sysfs_path(device), "firmware", name, "data", NULL);
 	stream = fu_input_stream_from_path(path, error);
 	if (stream == NULL)
 		return FALSE;
-	blob_read =
-	    fu_input_stream_read_bytes(stream, 0x0, g_bytes_get_size(blob) + 1, NULL, error);
-	if (blob_read == NULL)
+	actual = fu_input_stream_read_bytes(stream, 0x0, g_bytes_get_size(blob) + 1, NULL, error);
+	if (actual == NULL)
 		return FALSE;
-	if (!fu_bytes_compare(blob_read, blob, error)) {
+	if (!fu_bytes_compare(actual, blob, error)) {
 		g_prefix_error_literal(error, "another program has interfered: ");
 		return FALSE;
 	}
@@ -129,15 +118,10 @@ fu_fw_upload_check_data(FuUdevDevice *device, const gchar *name, GBytes *blob, G
 static gboolean
 fu_fw_upload_write_data(FuUdevDevice *device, const gchar *name, GBytes *blob, GError **error)
 {
-	g_autofree gchar *loading = NULL;
-	g_autofree gchar *path = fu_fw_upload_build_attr(name, "data");
+	g_autofree gchar *path = g_build_filename("firmware", name, "data", NULL);
 
 	/* in one call: the kernel starts at offset 0 again when the file is opened again */
-	if (!fu_udev_device_write_sysfs_bytes(device,
-					      path,
-					      blob,
-					      FU_FW_UPLOAD_SYSFS_TIMEOUT,
-					      error))
+	if (!fu_udev_device_write_sysfs_bytes(device, path, blob, FU_FW_UPLOAD_TIMEOUT, error))
 		return FALSE;
 	if (!fu_fw_upload_check_data(device, name, blob, error)) {
 		g_prefix_error(error, "firmware/%s/data: ", name);
@@ -145,111 +129,65 @@ fu_fw_upload_write_data(FuUdevDevice *device, const gchar *name, GBytes *blob, G
 	}
 
 	/* some udev rules abort any upload when the node appears; all later writes would succeed */
-	loading = fu_fw_upload_read(device, name, "loading", error);
-	if (loading == NULL)
-		return FALSE;
-	if (g_strcmp0(loading, FU_FW_UPLOAD_LOADING_START) != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_WRITE,
-			    "firmware/%s/loading is '%s', expected '%s': another program has "
-			    "interfered",
-			    name,
-			    loading,
-			    FU_FW_UPLOAD_LOADING_START);
-		return FALSE;
-	}
-	return TRUE;
-}
-
-typedef struct {
-	const gchar *name;
-	GError *error;
-} FuFwUploadPollHelper;
-
-/* only BUSY asks for another try */
-static gboolean
-fu_fw_upload_poll_cb(FuDevice *device, gpointer user_data, GError **error)
-{
-	FuFwUploadPollHelper *helper = (FuFwUploadPollHelper *)user_data;
-	FuFwUploadStatus status = FU_FW_UPLOAD_STATUS_UNKNOWN;
-
-	if (!fu_fw_upload_read_status(FU_UDEV_DEVICE(device),
-				      helper->name,
-				      &status,
-				      &helper->error) ||
-	    status <= FU_FW_UPLOAD_STATUS_LOADING)
-		return TRUE;
-	g_set_error(error,
-		    FWUPD_ERROR,
-		    FWUPD_ERROR_BUSY,
-		    "firmware/%s/status is still '%s'",
-		    helper->name,
-		    fu_fw_upload_status_to_string(status));
-	return FALSE;
+	return fu_fw_upload_check(device, name, FU_FW_UPLOAD_STATUS_LOADING, error);
 }
 
 static gboolean
 fu_fw_upload_wait(FuUdevDevice *device, const gchar *name, GError **error)
 {
-	FuFwUploadPollHelper helper = {.name = name};
+	FuFwUploadStatus status = FU_FW_UPLOAD_STATUS_UNKNOWN;
 
-	if (!fu_device_retry_full(FU_DEVICE(device),
-				  fu_fw_upload_poll_cb,
-				  FU_FW_UPLOAD_POLL_COUNT,
-				  FU_FW_UPLOAD_POLL_DELAY,
-				  &helper,
-				  error))
-		return FALSE;
-	if (helper.error != NULL) {
-		g_propagate_error(error, helper.error);
-		return FALSE;
+	for (guint i = 0; i < FU_FW_UPLOAD_POLL_COUNT; i++) {
+		if (!fu_fw_upload_read_status(device, name, &status, error))
+			return FALSE;
+		if (status <= FU_FW_UPLOAD_STATUS_LOADING)
+			return TRUE;
+		g_info("firmware/%s is still '%s'", name, fu_fw_upload_status_to_string(status));
+		fu_device_sleep(FU_DEVICE(device), FU_FW_UPLOAD_POLL_DELAY);
 	}
-	return TRUE;
+	g_set_error(error,
+		    FWUPD_ERROR,
+		    FWUPD_ERROR_TIMED_OUT,
+		    "firmware/%s is still '%s'",
+		    name,
+		    fu_fw_upload_status_to_string(status));
+	return FALSE;
 }
 
 /* `error` is empty, or `<status>:<error>` */
-static gboolean
-fu_fw_upload_read_answer(FuUdevDevice *device,
-			 const gchar *name,
-			 FuFwUploadError *answer,
-			 GError **error)
+static void
+fu_fw_upload_read_answer(FuUdevDevice *device, const gchar *name, FuFwUploadResult *result)
 {
 	const gchar *colon;
-	g_autofree gchar *value = NULL;
 	g_autoptr(GError) error_local = NULL;
+	g_autofree gchar *value = fu_fw_upload_read(device, name, "error", &error_local);
 
-	value = fu_fw_upload_read(device, name, "error", &error_local);
-	if (value == NULL) {
-		/* an empty file is read as a timeout, and replayed as missing data; so is EBUSY,
-		 * which the kernel says when there is another upload by now */
-		if (!g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_TIMED_OUT) &&
-		    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
-			g_propagate_prefixed_error(error,
-						   g_steal_pointer(&error_local),
-						   "failed to read the result of the upload: ");
-			return FALSE;
-		}
-		if (!fu_fw_upload_check_idle(device, name, error))
-			return FALSE;
+	/* an empty file is read as a timeout, and replayed as missing data; so is EBUSY, which the
+	 * kernel says when there is another upload by now */
+	if (value == NULL && !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_TIMED_OUT) &&
+	    !g_error_matches(error_local, FWUPD_ERROR, FWUPD_ERROR_NOT_FOUND)) {
+		g_propagate_prefixed_error(&result->error,
+					   g_steal_pointer(&error_local),
+					   "failed to read the result of the upload: ");
+		return;
 	}
 	if (value == NULL || value[0] == '\0') {
-		*answer = FU_FW_UPLOAD_ERROR_NONE;
-		return TRUE;
+		if (fu_fw_upload_check(device, name, FU_FW_UPLOAD_STATUS_IDLE, &result->error))
+			result->answer = FU_FW_UPLOAD_ERROR_NONE;
+		return;
 	}
 	colon = strchr(value, ':');
-	*answer = fu_fw_upload_error_from_string(colon != NULL ? colon + 1 : value);
-	if (*answer == FU_FW_UPLOAD_ERROR_UNKNOWN)
-		*answer = FU_FW_UPLOAD_ERROR_UNKNOWN_ERROR;
-	g_set_error(error, FWUPD_ERROR, FWUPD_ERROR_WRITE, "the kernel said '%s'", value);
-	return FALSE;
+	result->answer = fu_fw_upload_error_from_string(colon != NULL ? colon + 1 : value);
+	if (result->answer == FU_FW_UPLOAD_ERROR_UNKNOWN)
+		result->answer = FU_FW_UPLOAD_ERROR_UNKNOWN_ERROR;
+	g_set_error(&result->error, FWUPD_ERROR, FWUPD_ERROR_WRITE, "the kernel said '%s'", value);
 }
 
 /* another program may have ended our upload already, which then goes on */
 static void
 fu_fw_upload_abort(FuUdevDevice *device, const gchar *name, FuFwUploadResult *result)
 {
-	fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_ABORT, NULL);
+	fu_fw_upload_set_loading(device, name, FU_FW_UPLOAD_LOADING_ABORT, NULL);
 	result->pending = !fu_fw_upload_wait(device, name, NULL);
 }
 
@@ -266,14 +204,11 @@ fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
 {
 	g_autoptr(FuFwUploadResult) result = g_new0(FuFwUploadResult, 1);
 
-	if (!fu_fw_upload_check_idle(device, name, &result->error) ||
-	    !fu_fw_upload_write_loading(device, name, FU_FW_UPLOAD_LOADING_START, &result->error))
+	if (!fu_fw_upload_check(device, name, FU_FW_UPLOAD_STATUS_IDLE, &result->error) ||
+	    !fu_fw_upload_set_loading(device, name, FU_FW_UPLOAD_LOADING_START, &result->error))
 		return g_steal_pointer(&result);
 	if (!fu_fw_upload_write_data(device, name, blob, &result->error) ||
-	    !fu_fw_upload_write_loading(device,
-					name,
-					FU_FW_UPLOAD_LOADING_FINISH,
-					&result->error)) {
+	    !fu_fw_upload_set_loading(device, name, FU_FW_UPLOAD_LOADING_FINISH, &result->error)) {
 		fu_fw_upload_abort(device, name, result);
 		return g_steal_pointer(&result);
 	}
@@ -281,7 +216,6 @@ fu_fw_upload_write_bytes(FuUdevDevice *device, const gchar *name, GBytes *blob)
 	if (!fu_fw_upload_wait(device, name, &result->error))
 		return g_steal_pointer(&result);
 	result->pending = FALSE;
-	if (!fu_fw_upload_read_answer(device, name, &result->answer, &result->error))
-		g_debug("upload failed: %s", result->error->message);
+	fu_fw_upload_read_answer(device, name, result);
 	return g_steal_pointer(&result);
 }
