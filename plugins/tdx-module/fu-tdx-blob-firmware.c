@@ -52,13 +52,35 @@ fu_tdx_blob_firmware_get_module(FuTdxBlobFirmware *self, GError **error)
 }
 
 static gboolean
-fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
-			       FuInputStream *stream,
-			       gsize streamsz,
-			       GError **error)
+fu_tdx_blob_firmware_check_size(gsize size, GError **error)
 {
+	if (size <= FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE || size % FU_TDX_PAGE_SIZE != 0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "image has 0x%zx bytes, expected a header, a sigstruct and a module "
+			    "in whole pages of 0x1000 bytes each",
+			    size);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* all sizes follow from that of the file, so that nothing can overflow */
+static gboolean
+fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self, FuInputStream *stream, GError **error)
+{
+	gsize streamsz = 0;
+	guint16 blob_version = 0;
 	guint64 size;
 
+	if (!fu_input_stream_read_u16(stream, 0x0, &blob_version, G_LITTLE_ENDIAN, error))
+		return FALSE;
+	self->blob_version = blob_version;
+	if (!fu_input_stream_size(stream, &streamsz, error))
+		return FALSE;
+	if (!fu_tdx_blob_firmware_check_size(streamsz, error))
+		return FALSE;
 	if (self->blob_version == FU_TDX_BLOB_VERSION_V1) {
 		g_autoptr(FuStructTdxBlobHdrV1) st =
 		    fu_struct_tdx_blob_hdr_v1_parse_stream(stream, 0x0, error);
@@ -88,58 +110,17 @@ fu_tdx_blob_firmware_parse_hdr(FuTdxBlobFirmware *self,
 }
 
 static gboolean
-fu_tdx_blob_firmware_check_sum(GBytes *blob, GError **error)
-{
-	guint16 sum = fu_sum16w_bytes(blob, G_LITTLE_ENDIAN);
-
-	if (sum != 0x0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "sum of all 16-bit words of the image is 0x%04x, expected 0x0000",
-			    sum);
-		return FALSE;
-	}
-	return TRUE;
-}
-
-static gboolean
-fu_tdx_blob_firmware_check_size(gsize size, GError **error)
-{
-	if (size <= FU_TDX_BLOB_FIRMWARE_OFFSET_MODULE || size % FU_TDX_PAGE_SIZE != 0) {
-		g_set_error(error,
-			    FWUPD_ERROR,
-			    FWUPD_ERROR_INVALID_FILE,
-			    "image has 0x%zx bytes, expected a header, a sigstruct and a module "
-			    "in whole pages of 0x1000 bytes each",
-			    size);
-		return FALSE;
-	}
-	return TRUE;
-}
-
-static gboolean
 fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 			   FuInputStream *stream,
 			   FuFirmwareParseFlags flags,
 			   GError **error)
 {
 	FuTdxBlobFirmware *self = FU_TDX_BLOB_FIRMWARE(firmware);
-	gsize streamsz = 0;
-	guint16 blob_version = 0;
+	guint16 sum;
 	g_autoptr(GBytes) blob = NULL;
 	g_autoptr(GBytes) module = NULL;
 
-	if (!fu_input_stream_read_u16(stream, 0x0, &blob_version, G_LITTLE_ENDIAN, error))
-		return FALSE;
-	self->blob_version = blob_version;
-
-	/* all sizes follow from that of the file, so that nothing can overflow */
-	if (!fu_input_stream_size(stream, &streamsz, error))
-		return FALSE;
-	if (!fu_tdx_blob_firmware_check_size(streamsz, error))
-		return FALSE;
-	if (!fu_tdx_blob_firmware_parse_hdr(self, stream, streamsz, error))
+	if (!fu_tdx_blob_firmware_parse_hdr(self, stream, error))
 		return FALSE;
 	self->st_sigstruct = fu_tdx_sigstruct_parse(stream, FU_TDX_PAGE_SIZE, flags, error);
 	if (self->st_sigstruct == NULL)
@@ -151,8 +132,15 @@ fu_tdx_blob_firmware_parse(FuFirmware *firmware,
 	blob = fu_firmware_get_bytes(firmware, error);
 	if (blob == NULL)
 		return FALSE;
-	if (!fu_tdx_blob_firmware_check_sum(blob, error))
+	sum = fu_sum16w_bytes(blob, G_LITTLE_ENDIAN);
+	if (sum != 0x0) {
+		g_set_error(error,
+			    FWUPD_ERROR,
+			    FWUPD_ERROR_INVALID_FILE,
+			    "sum of all 16-bit words of the image is 0x%04x, expected 0x0000",
+			    sum);
 		return FALSE;
+	}
 	module = fu_tdx_blob_firmware_get_module(self, error);
 	if (module == NULL)
 		return FALSE;
@@ -199,13 +187,9 @@ fu_tdx_blob_firmware_write(FuFirmware *firmware, GError **error)
 
 	/* both versions have it in the same place */
 	sum = fu_sum16w(buf->data, buf->len, G_LITTLE_ENDIAN);
-	if (!fu_memwrite_uint16_safe(buf->data,
-				     buf->len,
-				     FU_STRUCT_TDX_BLOB_HDR_V2_OFFSET_CHECKSUM,
-				     (guint16)(0 - sum),
-				     G_LITTLE_ENDIAN,
-				     error))
-		return NULL;
+	fu_memwrite_uint16(buf->data + FU_STRUCT_TDX_BLOB_HDR_V2_OFFSET_CHECKSUM,
+			   (guint16)(0 - sum),
+			   G_LITTLE_ENDIAN);
 	return g_steal_pointer(&buf);
 }
 
@@ -303,9 +287,7 @@ fu_tdx_blob_firmware_new_verified(GBytes *blob, GError **error)
 
 /* with the header that is needed, and proved as it is after that */
 FuFirmware *
-fu_tdx_blob_firmware_new_converted(FuInputStream *stream,
-				   FuTdxBlobVersion blob_version,
-				   GError **error)
+fu_tdx_blob_firmware_new_converted(FuInputStream *stream, FuTdxBlobVersion version, GError **error)
 {
 	g_autoptr(FuFirmware) firmware = NULL;
 	g_autoptr(GBytes) blob = NULL;
@@ -317,9 +299,9 @@ fu_tdx_blob_firmware_new_converted(FuInputStream *stream,
 	firmware = fu_tdx_blob_firmware_new_verified(blob, error);
 	if (firmware == NULL)
 		return NULL;
-	if (FU_TDX_BLOB_FIRMWARE(firmware)->blob_version == blob_version)
+	if (FU_TDX_BLOB_FIRMWARE(firmware)->blob_version == version)
 		return g_steal_pointer(&firmware);
-	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), blob_version);
+	fu_tdx_blob_firmware_set_blob_version(FU_TDX_BLOB_FIRMWARE(firmware), version);
 	blob_new = fu_firmware_write(firmware, error);
 	if (blob_new == NULL)
 		return NULL;

@@ -24,9 +24,8 @@ fu_tdx_blob_firmware_set_blob_version(FuTdxBlobFirmware *self, FuTdxBlobVersion 
 FuFirmware *
 fu_tdx_blob_firmware_new_verified(GBytes *blob, GError **error) G_GNUC_NON_NULL(1);
 FuFirmware *
-fu_tdx_blob_firmware_new_converted(FuInputStream *stream,
-				   FuTdxBlobVersion blob_version,
-				   GError **error) G_GNUC_NON_NULL(1);
+fu_tdx_blob_firmware_new_converted(FuInputStream *stream, FuTdxBlobVersion version, GError **error)
+    G_GNUC_NON_NULL(1);
 FuStructTdxSigstruct *
 fu_tdx_blob_firmware_get_sigstruct(FuTdxBlobFirmware *self) G_GNUC_NON_NULL(1);
 GBytes *

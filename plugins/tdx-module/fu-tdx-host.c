@@ -14,7 +14,7 @@
 #include "fu-tdx-host.h"
 
 /* /proc/cpuinfo of a host with 8192 logical CPUs has less */
-#define FU_TDX_HOST_FILE_SIZE_MAX (32 * FU_MB)
+#define FU_TDX_HOST_FILE_MAX (32 * FU_MB)
 
 /* a number or a version, with room for what is neither */
 #define FU_TDX_HOST_ATTR_SIZE_MAX 64
@@ -36,13 +36,11 @@ static const struct {
 static void
 fu_tdx_host_prefix_error(GError **error, const gchar *filename)
 {
-	if (g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED)) {
-		g_prefix_error(error,
-			       "let fwupd read %s in its unit, container or security policy: ",
-			       filename);
-		return;
-	}
-	g_prefix_error(error, "failed to read %s: ", filename);
+	gboolean denied = g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED);
+	g_prefix_error(error,
+		       denied ? "let fwupd read %s in its unit, container or security policy: "
+			      : "failed to read %s: ",
+		       filename);
 }
 
 static gboolean
@@ -163,7 +161,6 @@ fu_tdx_host_read_seamldr(FuTdxHost *self, FuUdevDevice *device, GError **error)
 static gboolean
 fu_tdx_host_read_remaining_updates(FuTdxHost *self, FuUdevDevice *device, GError **error)
 {
-	guint64 value = 0;
 	g_autofree gchar *str = NULL;
 
 	if (self->attr_remaining_updates == NULL)
@@ -171,11 +168,10 @@ fu_tdx_host_read_remaining_updates(FuTdxHost *self, FuUdevDevice *device, GError
 	str = fu_tdx_host_read_attr(device, self->attr_remaining_updates, error);
 	if (str == NULL)
 		return FALSE;
-	if (!fu_tdx_host_parse_number(str, G_MAXUINT32, &value, error)) {
+	if (!fu_tdx_host_parse_number(str, G_MAXUINT32, &self->remaining_updates, error)) {
 		g_prefix_error(error, "%s: ", self->attr_remaining_updates);
 		return FALSE;
 	}
-	self->remaining_updates = value;
 	return TRUE;
 }
 
@@ -294,21 +290,17 @@ fu_tdx_host_parse_cpuinfo(FuTdxHost *self, const gchar *str, GError **error)
 static gchar *
 fu_tdx_host_get_contents(FuUdevDevice *device, FuPathKind kind, const gchar *name, GError **error)
 {
-	const gchar *dirname;
-	g_autofree gchar *filename = NULL;
+	const gchar *dirname =
+	    fu_context_get_path(fu_device_get_context(FU_DEVICE(device)), kind, error);
+	g_autofree gchar *path = NULL;
 	g_autofree gchar *str = NULL;
 
-	dirname = fu_context_get_path(fu_device_get_context(FU_DEVICE(device)), kind, error);
 	if (dirname == NULL)
 		return NULL;
-	filename = g_build_filename(dirname, name, NULL);
-	str = fu_device_get_contents(FU_DEVICE(device),
-				     filename,
-				     FU_TDX_HOST_FILE_SIZE_MAX,
-				     NULL,
-				     error);
+	path = g_build_filename(dirname, name, NULL);
+	str = fu_device_get_contents(FU_DEVICE(device), path, FU_TDX_HOST_FILE_MAX, NULL, error);
 	if (str == NULL) {
-		fu_tdx_host_prefix_error(error, filename);
+		fu_tdx_host_prefix_error(error, path);
 		return NULL;
 	}
 	return g_strchomp(g_steal_pointer(&str));
@@ -344,10 +336,7 @@ fu_tdx_host_read_cpus_online(FuTdxHost *self, FuUdevDevice *device, GError **err
 	if (self->cpus_online == NULL)
 		return FALSE;
 	if (self->cpus_present[0] == '\0') {
-		g_set_error_literal(error,
-				    FWUPD_ERROR,
-				    FWUPD_ERROR_INVALID_DATA,
-				    "none are present");
+		g_set_error_literal(error, FWUPD_ERROR, FWUPD_ERROR_INVALID_DATA, "none present");
 		return FALSE;
 	}
 	return TRUE;
@@ -356,15 +345,14 @@ fu_tdx_host_read_cpus_online(FuTdxHost *self, FuUdevDevice *device, GError **err
 gboolean
 fu_tdx_host_parse_misc(FuTdxHost *self, const gchar *str, GError **error)
 {
+	const gchar *value;
 	g_auto(GStrv) lines = g_strsplit(str, "\n", -1);
 
 	for (guint i = 0; lines[i] != NULL; i++) {
 		if (!g_str_has_prefix(lines[i], "tdx "))
 			continue;
-		if (!fu_tdx_host_parse_number(lines[i] + strlen("tdx "),
-					      G_MAXUINT32,
-					      &self->tds,
-					      error))
+		value = lines[i] + strlen("tdx ");
+		if (!fu_tdx_host_parse_number(value, G_MAXUINT32, &self->tds, error))
 			return FALSE;
 		self->guests = FU_TDX_GUESTS_COUNTED;
 		return TRUE;

@@ -9,10 +9,9 @@
 #include "fu-tdx-outcome.h"
 
 static gboolean
-fu_tdx_outcome_runs(const FuTdxHost *after, const gchar *version)
+fu_tdx_outcome_runs(const FuTdxHost *host, const gchar *version)
 {
-	return fu_version_compare(after->module_version, version, FWUPD_VERSION_FORMAT_TRIPLET) ==
-	       0;
+	return fu_version_compare(host->module_version, version, FWUPD_VERSION_FORMAT_TRIPLET) == 0;
 }
 
 /* an upload that never reached the P-SEAMLDR costs no update */
@@ -50,13 +49,21 @@ fu_tdx_outcome_advice(const FuFwUploadResult *result)
 }
 
 static gchar *
-fu_tdx_outcome_describe_running(const FuTdxHost *before,
-				const FuFwUploadResult *result,
-				const FuTdxHost *after,
-				const gchar *version)
+fu_tdx_outcome_describe(const FuTdxHost *before,
+			const FuFwUploadResult *result,
+			const FuTdxHost *after,
+			const gchar *version)
 {
 	gboolean unchanged = fu_tdx_outcome_is_unchanged(before, after);
 
+	if (after->module_lost)
+		return g_strdup("the TDX module is lost, and all TDs with it; only a full reset of "
+				"the host loads a TDX module again");
+	if (after->module_version == NULL)
+		return g_strdup_printf("the version of the TDX module cannot be read after the "
+				       "update (%s), expected %s; see the log of the kernel",
+				       after->errors[FU_TDX_HOST_FACT_MODULE],
+				       version);
 	if (result->pending && (unchanged || !fu_tdx_outcome_runs(after, version)))
 		return g_strdup_printf("it is not known if the kernel has taken TDX module %s, and "
 				       "%s is running for now; see version in sysfs and the log of "
@@ -87,23 +94,6 @@ fu_tdx_outcome_describe_running(const FuTdxHost *before,
 				       after->remaining_updates,
 				       before->remaining_updates - 1);
 	return NULL;
-}
-
-static gchar *
-fu_tdx_outcome_describe(const FuTdxHost *before,
-			const FuFwUploadResult *result,
-			const FuTdxHost *after,
-			const gchar *version)
-{
-	if (after->module_lost)
-		return g_strdup("the TDX module is lost, and all TDs with it; only a full reset of "
-				"the host loads a TDX module again");
-	if (after->module_version == NULL)
-		return g_strdup_printf("the version of the TDX module cannot be read after the "
-				       "update (%s), expected %s; see the log of the kernel",
-				       after->errors[FU_TDX_HOST_FACT_MODULE],
-				       version);
-	return fu_tdx_outcome_describe_running(before, result, after, version);
 }
 
 /* the answer of the kernel is a hint, only sysfs is the truth */
