@@ -7,14 +7,14 @@
 # Takes the device of the next boot out of a copy of the plugin's folder, as it is a patch of its own.
 set -eu
 cd "$1"
-functions='fu_tdx_host_new_from_context|fu_tdx_module_plugin_(add_boot_device|coldplug|reboot_cleanup)'
+functions='fu_tdx_host_new_from_context|fu_tdx_module_plugin_(coldplug|reboot_cleanup)'
 functions="$functions|fu_tdx_outcome_check_boot|fu_tdx_preflight_(check_boot(_version)?|sigstruct_to_version)"
 
 rm fu-tdx-boot-device.?
 sed -i "/'fu-tdx-boot-device.c'/d" meson.build
 sed -i -e '/TDX.BOOT/d' -e '/^### At the next boot/,/^## /{/^## /!d}' \
     -e 's/\. On older kernels.*/./' -e '/^system partition, from which/d' README.md
-sed -i -e '/"fu-tdx-boot-device.h"/d' -e '/FU_TYPE_TDX_BOOT_DEVICE/d' -e '/"BootModule", "false"/d' \
+sed -i -e '/"fu-tdx-\(boot-device\|outcome\).h"/d' -e '/FU_TYPE_TDX_BOOT_DEVICE/d' -e '/"BootModule", "false"/d' \
     -e 's/ "BootModule",//' -e '/= fu_tdx_module_plugin_\(coldplug\|reboot_cleanup\);/d' \
     fu-tdx-module-plugin.c
 

@@ -409,6 +409,10 @@ class DamagedTest(BootCase):
         self.assertEqual(self.boot()["mrseam"], mrseam_of(new))
         self.assertEqual(self.device()["Version"], NEW)
         self.assertNotIn("Nothing to load", self.device()["Summary"])
+        # the metadata know this module, but say nothing of it without its sigstruct
+        bootfiles.write(self.folder, {SIGSTRUCT: old[SIGSTRUCT]})
+        self.restart()
+        self.assertEqual(self.device()["Version"], "0.0.0")
 
     def test_loader(self) -> None:
         image, new = self.make(OLD), self.make(NEW)

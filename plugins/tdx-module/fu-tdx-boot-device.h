@@ -11,7 +11,4 @@
 #define FU_TYPE_TDX_BOOT_DEVICE (fu_tdx_boot_device_get_type())
 G_DECLARE_FINAL_TYPE(FuTdxBootDevice, fu_tdx_boot_device, FU, TDX_BOOT_DEVICE, FuDevice)
 
-gboolean
-fu_tdx_boot_device_has_files(FuTdxBootDevice *self) G_GNUC_NON_NULL(1);
-void
-fu_tdx_boot_device_check_running(FuTdxBootDevice *self) G_GNUC_NON_NULL(1);
+#define FU_TDX_BOOT_DEVICE_FLAG_ASKED_FOR "asked-for"

@@ -22,20 +22,11 @@ struct _FuTdxModuleDevice {
 
 G_DEFINE_TYPE(FuTdxModuleDevice, fu_tdx_module_device, FU_TYPE_UDEV_DEVICE)
 
-static GPtrArray *
-fu_tdx_module_device_check_host(FuTdxModuleDevice *self)
-{
-	return fu_tdx_preflight_check_host(
-	    self->host,
-	    fu_device_has_private_flag(FU_DEVICE(self),
-				       FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS));
-}
-
 /* what passes is only asked for just before the write */
 static void
 fu_tdx_module_device_ensure_inhibits(FuTdxModuleDevice *self)
 {
-	g_autoptr(GPtrArray) reasons = fu_tdx_module_device_check_host(self);
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_host(self->host, FALSE);
 
 	for (guint i = 0; i <= FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES; i++)
 		fu_device_uninhibit(FU_DEVICE(self), fu_tdx_preflight_rule_to_string(i));
@@ -94,6 +85,7 @@ fu_tdx_module_device_probe(FuDevice *device, GError **error)
 		return FALSE;
 	}
 	fu_device_set_physical_id(device, "faux/tdx_host");
+	fu_device_add_instance_id_full(device, "TDX\\MODULE", FU_DEVICE_INSTANCE_FLAG_QUIRKS);
 
 	/* nothing re-enumerates after an update, but the donor has set a delay */
 	fu_device_set_acquiesce_delay(device, 0);
@@ -159,14 +151,16 @@ fu_tdx_module_device_check(FuTdxModuleDevice *self, FuFirmware *firmware, GError
 	const FuStructTdxSigstruct *st =
 	    fu_tdx_blob_firmware_get_sigstruct(FU_TDX_BLOB_FIRMWARE(firmware));
 	const gchar *version = fu_firmware_get_version(firmware);
+	gboolean require_no_guests =
+	    fu_device_has_private_flag(FU_DEVICE(self),
+				       FU_TDX_MODULE_DEVICE_FLAG_REQUIRE_NO_GUESTS);
 	g_autoptr(GPtrArray) reasons = NULL;
-	g_autoptr(GPtrArray) signers =
+	g_autoptr(GPtrArray) keys =
 	    fu_tdx_preflight_get_signers(fu_device_get_context(FU_DEVICE(self)));
 
 	fu_tdx_module_device_look(self);
-	reasons = fu_tdx_module_device_check_host(self);
-	g_ptr_array_extend_and_steal(reasons,
-				     fu_tdx_preflight_check_image(self->host, st, signers));
+	reasons = fu_tdx_preflight_check_host(self->host, require_no_guests);
+	g_ptr_array_extend_and_steal(reasons, fu_tdx_preflight_check_image(self->host, st, keys));
 	g_ptr_array_extend_and_steal(reasons,
 				     fu_tdx_preflight_check_version(self->host, st, version));
 	return fu_tdx_preflight_to_error(reasons, error);
@@ -180,11 +174,11 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 				    GError **error)
 {
 	FuTdxModuleDevice *self = FU_TDX_MODULE_DEVICE(device);
+	const gchar *version = fu_firmware_get_version(firmware);
 	g_autoptr(FuFwUploadResult) result = NULL;
 	g_autoptr(FuTdxHost) after = NULL;
-	g_autoptr(GBytes) blob = NULL;
+	g_autoptr(GBytes) blob = fu_firmware_get_bytes(firmware, error);
 
-	blob = fu_firmware_get_bytes(firmware, error);
 	if (blob == NULL)
 		return FALSE;
 	if (!fu_tdx_module_device_check(self, firmware, error))
@@ -198,11 +192,7 @@ fu_tdx_module_device_write_firmware(FuDevice *device,
 		return FALSE;
 	}
 	after = fu_tdx_host_new_after(FU_UDEV_DEVICE(self), self->host);
-	return fu_tdx_outcome_check(self->host,
-				    result,
-				    after,
-				    fu_firmware_get_version(firmware),
-				    error);
+	return fu_tdx_outcome_check(self->host, result, after, version, error);
 }
 
 static void
@@ -230,18 +220,6 @@ fu_tdx_module_device_init(FuTdxModuleDevice *self)
 	self->host = g_new0(FuTdxHost, 1);
 	fu_device_set_name(FU_DEVICE(self), "TDX Module");
 	fu_device_set_summary(FU_DEVICE(self), "Isolates confidential guests from the host");
-	fu_device_set_vendor(FU_DEVICE(self), "Intel");
-	fu_device_build_vendor_id_u16(FU_DEVICE(self), "PCI", 0x8086);
-	fu_device_set_version_format(FU_DEVICE(self), FWUPD_VERSION_FORMAT_TRIPLET);
-	fu_device_set_firmware_gtype(FU_DEVICE(self), FU_TYPE_TDX_BLOB_FIRMWARE);
-	fu_device_add_protocol(FU_DEVICE(self), "com.intel.tdx-module");
-	fu_device_add_icon(FU_DEVICE(self), FU_DEVICE_ICON_COMPUTER);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_INTERNAL);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_UPDATABLE);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_SIGNED_PAYLOAD);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_USABLE_DURING_UPDATE);
-	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_ONLY_VERSION_UPGRADE);
-	fu_device_add_private_flag(FU_DEVICE(self), FU_DEVICE_PRIVATE_FLAG_HOST_CPU_CHILD);
 	fu_device_add_flag(FU_DEVICE(self), FWUPD_DEVICE_FLAG_VERSION_CHECK_REQUIRED);
 }
 

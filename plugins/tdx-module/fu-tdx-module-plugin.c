@@ -10,6 +10,7 @@
 #include "fu-tdx-boot-device.h"
 #include "fu-tdx-module-device.h"
 #include "fu-tdx-module-plugin.h"
+#include "fu-tdx-outcome.h"
 
 struct _FuTdxModulePlugin {
 	FuPlugin parent_instance;
@@ -56,38 +57,37 @@ fu_tdx_module_plugin_device_created(FuPlugin *plugin, FuDevice *device, GError *
 	return TRUE;
 }
 
-static gboolean
-fu_tdx_module_plugin_add_boot_device(FuPlugin *plugin, GError **error)
-{
-	g_autoptr(FuDevice) device =
-	    g_object_new(FU_TYPE_TDX_BOOT_DEVICE, "context", fu_plugin_get_context(plugin), NULL);
-
-	if (!fu_device_probe(device, error))
-		return FALSE;
-	if (!fu_tdx_boot_device_has_files(FU_TDX_BOOT_DEVICE(device)) &&
-	    !fu_plugin_get_config_value_boolean(plugin, "BootModule"))
-		return TRUE;
-	if (!fu_device_setup(device, error))
-		return FALSE;
-	fu_plugin_add_device(plugin, device);
-	return TRUE;
-}
-
 /* what is wrong there does not disable the plugin */
 static gboolean
 fu_tdx_module_plugin_coldplug(FuPlugin *plugin, FuProgress *progress, GError **error)
 {
+	g_autoptr(FuDevice) device =
+	    g_object_new(FU_TYPE_TDX_BOOT_DEVICE, "context", fu_plugin_get_context(plugin), NULL);
 	g_autoptr(GError) error_local = NULL;
-	if (!fu_tdx_module_plugin_add_boot_device(plugin, &error_local))
+
+	if (fu_plugin_get_config_value_boolean(plugin, "BootModule"))
+		fu_device_add_private_flag(device, FU_TDX_BOOT_DEVICE_FLAG_ASKED_FOR);
+	if (fu_device_setup(device, &error_local))
+		fu_plugin_add_device(plugin, device);
+	else
 		g_info("no TDX module at boot: %s", error_local->message);
 	return TRUE;
 }
 
+/* the engine only asks for the reason if the version is not the expected one */
 static gboolean
 fu_tdx_module_plugin_reboot_cleanup(FuPlugin *plugin, FuDevice *device, GError **error)
 {
+	g_autofree gchar *str = NULL;
+	g_autoptr(FuTdxHost) host = fu_tdx_host_new_from_context(fu_plugin_get_context(plugin));
+
 	if (FU_IS_TDX_BOOT_DEVICE(device))
-		fu_tdx_boot_device_check_running(FU_TDX_BOOT_DEVICE(device));
+		str = fu_tdx_outcome_check_boot(host, fu_device_get_version(device));
+	if (str != NULL) {
+		fu_device_set_update_state(device, FWUPD_UPDATE_STATE_FAILED);
+		fu_device_set_update_error(device, str);
+		fu_device_set_version(device, host->module_version);
+	}
 	return TRUE;
 }
 

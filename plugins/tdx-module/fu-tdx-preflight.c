@@ -130,78 +130,72 @@ fu_tdx_preflight_get_signers(FuContext *ctx)
 static void
 fu_tdx_preflight_check_module(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (host->module_lost) {
+	if (host->module_lost)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_LOST,
 					"The TDX module is lost, and all TDs with it; only a full "
 					"reset of the host loads a TDX module again");
-	} else if (host->module_version == NULL) {
+	else if (host->module_version == NULL)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN,
 					"The version of the running TDX module is not known (%s); "
 					"see the log of the kernel, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_MODULE]);
-	} else if (fu_tdx_preflight_version_to_svn(host->module_version) == 0) {
+	else if (fu_tdx_preflight_version_to_svn(host->module_version) == 0)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_MODULE_UNKNOWN,
-					"The SVN of the running TDX module %s is not known, and "
-					"an update needs the same or more; install a newer fwupd",
+					"The SVN of the running TDX module %s is not known, and an "
+					"update needs the same or more; install a newer fwupd",
 					host->module_version);
-	}
 }
 
 /* one reason is enough: each of these hides the next ones */
 static void
 fu_tdx_preflight_check_kernel(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (host->erratum) {
+	const gchar *kernel = host->errors[FU_TDX_HOST_FACT_KERNEL];
+	const gchar *seamldr = host->errors[FU_TDX_HOST_FACT_SEAMLDR];
+
+	if (host->erratum)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_CPU_ERRATUM,
 		    "The CPU has the erratum SEAMRET_INVD_VMCS, for which Linux offers no update "
 		    "of the TDX module at run time; install newer microcode, or update the BIOS");
-		return;
-	}
-	if (host->seamldr_version == NULL) {
-		const gchar *kernel = host->errors[FU_TDX_HOST_FACT_KERNEL];
-		const gchar *seamldr = host->errors[FU_TDX_HOST_FACT_SEAMLDR];
+	else if (host->seamldr_version == NULL)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_SEAMLDR_MISSING,
 		    "The kernel shows no version of the P-SEAMLDR (%s), and an update at run time "
 		    "needs it, Linux 7.2 or later, and a BIOS with a P-SEAMLDR that can update",
 		    seamldr != NULL ? seamldr : (kernel != NULL ? kernel : "hidden"));
-		return;
-	}
-	if (host->upload_name == NULL) {
+	else if (host->upload_name == NULL)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_UPLOAD_MISSING,
 					"The kernel has no tdx_module in /sys/class/firmware; use "
 					"Linux 7.2 or later with CONFIG_FW_UPLOAD");
-		return;
-	}
-	if (host->remaining_updates == 0) {
+	else if (host->remaining_updates == 0)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
 		    "The P-SEAMLDR has 0 updates left until the next full reset, and an update "
-		    "needs 1; "
-		    "reset the host first, and if it is 0 even then, update the BIOS");
-	} else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN) {
+		    "needs 1; reset the host first, and if it is 0 even then, update the BIOS");
+	else if (host->remaining_updates == FU_TDX_HOST_REMAINING_UPDATES_UNKNOWN)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_REMAINING_UPDATES,
 					"The number of updates left is not known (%s); see the log "
 					"of the kernel, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_REMAINING_UPDATES]);
-	}
 }
 
 static void
 fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 {
+	const gchar *why = host->errors[FU_TDX_HOST_FACT_UPLOAD];
+
 	if (host->upload_name == NULL)
 		return;
-	if (host->errors[FU_TDX_HOST_FACT_UPLOAD_ACCESS] != NULL) {
+	if (host->errors[FU_TDX_HOST_FACT_UPLOAD_ACCESS] != NULL)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_UPLOAD_DENIED,
@@ -209,39 +203,34 @@ fu_tdx_preflight_check_upload(const FuTdxHost *host, GPtrArray *reasons)
 		    "ReadWritePaths=-/sys/devices/faux to the [Service] section of fwupd.service "
 		    "and restart it, or see what else denies it",
 		    host->errors[FU_TDX_HOST_FACT_UPLOAD_ACCESS]);
-	}
-	if (host->upload_status != FU_FW_UPLOAD_STATUS_IDLE) {
-		const gchar *why = host->errors[FU_TDX_HOST_FACT_UPLOAD];
+	if (host->upload_status != FU_FW_UPLOAD_STATUS_IDLE)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_UPLOAD_BUSY,
 		    "The firmware upload is '%s' (%s), and an update needs 'idle'; wait for the "
-		    "other program, or if there is none, write -1 to "
-		    "/sys/class/firmware/%s/loading",
+		    "other program, or if none, write -1 to /sys/class/firmware/%s/loading",
 		    why != NULL ? "unknown" : fu_fw_upload_status_to_string(host->upload_status),
 		    why != NULL ? why : "another program is uploading",
 		    host->upload_name);
-	}
 }
 
 static void
 fu_tdx_preflight_check_cpu(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (host->cpu == 0) {
+	if (host->cpu == 0)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_CPU_UNKNOWN,
 					"The CPU in all sockets is not known (%s), and an update "
 					"needs it; mend that, then restart fwupd",
 					host->errors[FU_TDX_HOST_FACT_CPU]);
-	}
 }
 
 static void
 fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE] != NULL ||
-	    g_strcmp0(host->cpus_online, host->cpus_present) != 0) {
-		const gchar *why = host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE];
+	const gchar *why = host->errors[FU_TDX_HOST_FACT_CPUS_ONLINE];
+
+	if (why != NULL || g_strcmp0(host->cpus_online, host->cpus_present) != 0)
 		fu_tdx_preflight_refuse(
 		    reasons,
 		    FU_TDX_PREFLIGHT_RULE_CPU_OFFLINE,
@@ -252,27 +241,24 @@ fu_tdx_preflight_check_cpus(const FuTdxHost *host, GPtrArray *reasons)
 		    host->cpus_present != NULL ? host->cpus_present : "unknown",
 		    why != NULL ? ": " : "",
 		    why != NULL ? why : "");
-	}
 }
 
 static void
 fu_tdx_preflight_check_guests(const FuTdxHost *host, GPtrArray *reasons)
 {
-	if (host->guests == FU_TDX_GUESTS_UNKNOWN) {
-		fu_tdx_preflight_refuse(
-		    reasons,
-		    FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
-		    "It is not known how many TDs are running, and RequireNoGuests=true in "
-		    "fwupd.conf needs 0: %s",
-		    host->errors[FU_TDX_HOST_FACT_GUESTS]);
-	} else if (host->guests == FU_TDX_GUESTS_COUNTED && host->tds > 0) {
+	if (host->guests == FU_TDX_GUESTS_UNKNOWN)
+		fu_tdx_preflight_refuse(reasons,
+					FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
+					"It is not known how many TDs are running, and "
+					"RequireNoGuests=true in fwupd.conf needs 0: %s",
+					host->errors[FU_TDX_HOST_FACT_GUESTS]);
+	else if (host->guests == FU_TDX_GUESTS_COUNTED && host->tds > 0)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_GUESTS_RUNNING,
 					"TDs running: %" G_GUINT64_FORMAT
 					", and RequireNoGuests=true in fwupd.conf needs 0; stop or "
 					"migrate them, or set RequireNoGuests=false",
 					host->tds);
-	}
 }
 
 /* can this machine take any image at all? */
@@ -309,45 +295,25 @@ fu_tdx_preflight_check_image_host(const FuTdxHost *host,
 					host->cpu);
 	}
 	if (version != NULL && host->seamldr_version != NULL &&
-	    g_str_has_prefix(host->seamldr_version, "1.")) {
+	    g_str_has_prefix(host->seamldr_version, "1."))
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_SEAMLDR,
 					"The P-SEAMLDR is %s, and the image of the TDX module %s "
 					"needs 2.0.00 or later; update the BIOS first",
 					host->seamldr_version,
 					version);
-	}
-}
-
-/* that of a running TDX module is not in sysfs either */
-static void
-fu_tdx_preflight_check_image_handoff(const FuStructTdxSigstruct *st, GPtrArray *reasons)
-{
-	guint16 module_hv = fu_struct_tdx_sigstruct_get_module_hv(st);
-	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(st);
-
-	if (min_update_hv > 0) {
-		fu_tdx_preflight_refuse(
-		    reasons,
-		    FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
-		    "The image takes over from handoff versions %u to %u, and TDX modules so far "
-		    "have 0; update to a release in between first, or update the BIOS",
-		    min_update_hv,
-		    module_hv);
-	}
 }
 
 /* would P-SEAMLDR take a verified image? Without @host only what is the same on every machine */
 GPtrArray *
-fu_tdx_preflight_check_image(const FuTdxHost *host,
-			     const FuStructTdxSigstruct *st,
-			     GPtrArray *signers)
+fu_tdx_preflight_check_image(const FuTdxHost *host, const FuStructTdxSigstruct *st, GPtrArray *keys)
 {
+	guint16 min_update_hv = fu_struct_tdx_sigstruct_get_min_update_hv(st);
 	g_autofree gchar *signer = fu_tdx_sigstruct_get_signer(st);
 	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	if (!g_ptr_array_find_with_equal_func(signers, signer, g_str_equal, NULL)) {
-		g_autofree gchar *expected = fu_strjoin(" or ", signers);
+	if (!g_ptr_array_find_with_equal_func(keys, signer, g_str_equal, NULL)) {
+		g_autofree gchar *expected = fu_strjoin(" or ", keys);
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_SIGNER,
 					"The image is signed with the key %s, and the P-SEAMLDR "
@@ -355,17 +321,23 @@ fu_tdx_preflight_check_image(const FuTdxHost *host,
 					signer,
 					expected);
 	}
-	if (fu_struct_tdx_sigstruct_get_module_type(st) !=
-	    FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION) {
+	if (fu_struct_tdx_sigstruct_get_module_type(st) != FU_TDX_SIGSTRUCT_MODULE_TYPE_PRODUCTION)
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_DEBUG,
 					"The image is debug-signed, and only unlocked CPUs take "
 					"that; use a production image");
-	}
-	if (host != NULL) {
+	if (host != NULL)
 		fu_tdx_preflight_check_image_host(host, st, reasons);
-		fu_tdx_preflight_check_image_handoff(st, reasons);
-	}
+
+	/* that of a running TDX module is not in sysfs */
+	if (host != NULL && min_update_hv > 0)
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_IMAGE_HANDOFF,
+		    "The image takes over from handoff versions %u to %u, and TDX modules so far "
+		    "have 0; update to a release in between first, or update the BIOS",
+		    min_update_hv,
+		    fu_struct_tdx_sigstruct_get_module_hv(st));
 	return g_steal_pointer(&reasons);
 }
 
@@ -377,41 +349,15 @@ fu_tdx_preflight_check_svn(const FuStructTdxSigstruct *st,
 {
 	guint16 svn = fu_struct_tdx_sigstruct_get_seamsvn(st);
 
-	if (svn < svn_old || svn >> 8 != svn_old >> 8) {
-		fu_tdx_preflight_refuse(reasons,
-					FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
-					"The SVN of the image is 0x%04x, and %s has at least "
-					"0x%04x; use a newer image of this series, with the same "
-					"high byte",
-					svn,
-					old,
-					svn_old);
-	}
-}
-
-/* the engine refuses older ones as the device is only-version-upgrade, but not in install-blob */
-static void
-fu_tdx_preflight_check_newer(const FuTdxHost *host,
-			     const FuStructTdxSigstruct *st,
-			     const gchar *version,
-			     GPtrArray *reasons)
-{
-	guint16 svn_running = fu_tdx_preflight_version_to_svn(host->module_version);
-	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
-	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(host->module_version);
-
-	fu_tdx_preflight_check_svn(st, svn_running, "the running TDX module", reasons);
-	if (g_strcmp0(series, series_running) != 0 ||
-	    fu_version_compare(version, host->module_version, FWUPD_VERSION_FORMAT_TRIPLET) <= 0) {
+	if (svn < svn_old || svn >> 8 != svn_old >> 8)
 		fu_tdx_preflight_refuse(
 		    reasons,
-		    FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
-		    "The image is TDX module %s, and %s is running; an update at run time needs a "
-		    "newer one of the series %s, and another one comes with the next boot or BIOS",
-		    version,
-		    host->module_version,
-		    series_running);
-	}
+		    FU_TDX_PREFLIGHT_RULE_SVN_OLDER,
+		    "The SVN of the image is 0x%04x, and %s has at least 0x%04x; use a newer image "
+		    "of this series, with the same high byte",
+		    svn,
+		    old,
+		    svn_old);
 }
 
 static void
@@ -424,7 +370,7 @@ fu_tdx_preflight_check_release(const FuStructTdxSigstruct *st,
 
 	if (series == NULL ||
 	    (version_img != NULL &&
-	     fu_version_compare(version, version_img, FWUPD_VERSION_FORMAT_TRIPLET) != 0)) {
+	     fu_version_compare(version, version_img, FWUPD_VERSION_FORMAT_TRIPLET) != 0))
 		fu_tdx_preflight_refuse(reasons,
 					FU_TDX_PREFLIGHT_RULE_IMAGE_VERSION,
 					"The version of the release is '%s', expected %s; use a "
@@ -432,7 +378,6 @@ fu_tdx_preflight_check_release(const FuStructTdxSigstruct *st,
 					version != NULL ? version : "",
 					version_img != NULL ? version_img
 							    : "three numbers such as '1.5.06'");
-	}
 }
 
 /* can the running TDX module be replaced by that of a verified image? */
@@ -441,22 +386,37 @@ fu_tdx_preflight_check_version(const FuTdxHost *host,
 			       const FuStructTdxSigstruct *st,
 			       const gchar *version)
 {
+	const gchar *running = host->module_version;
+	guint16 svn = fu_tdx_preflight_version_to_svn(running);
+	g_autofree gchar *series = fu_tdx_preflight_version_to_series(version);
+	g_autofree gchar *series_running = fu_tdx_preflight_version_to_series(running);
 	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
 
-	/* without a version the host rules have refused already */
+	/* without a version that is running, the host rules have refused already */
 	fu_tdx_preflight_check_release(st, version, reasons);
-	if (reasons->len == 0 && host->module_version != NULL)
-		fu_tdx_preflight_check_newer(host, st, version, reasons);
+	if (reasons->len > 0 || running == NULL)
+		return g_steal_pointer(&reasons);
+	fu_tdx_preflight_check_svn(st, svn, "the running TDX module", reasons);
+
+	/* the engine refuses older ones too, but not in install-blob */
+	if (g_strcmp0(series, series_running) != 0 ||
+	    fu_version_compare(version, running, FWUPD_VERSION_FORMAT_TRIPLET) <= 0)
+		fu_tdx_preflight_refuse(
+		    reasons,
+		    FU_TDX_PREFLIGHT_RULE_VERSION_OLDER,
+		    "The image is TDX module %s, and %s is running; an update at run time needs a "
+		    "newer one of the series %s, and another one comes with the next boot or BIOS",
+		    version,
+		    running,
+		    series_running);
 	return g_steal_pointer(&reasons);
 }
 
 /* would P-SEAMLDR load a verified image at boot, when there is nothing to take over from? */
 GPtrArray *
-fu_tdx_preflight_check_boot(const FuTdxHost *host,
-			    const FuStructTdxSigstruct *st,
-			    GPtrArray *signers)
+fu_tdx_preflight_check_boot(const FuTdxHost *host, const FuStructTdxSigstruct *st, GPtrArray *keys)
 {
-	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_image(NULL, st, signers);
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_image(NULL, st, keys);
 
 	fu_tdx_preflight_check_cpu(host, reasons);
 	fu_tdx_preflight_check_image_host(host, st, reasons);
@@ -468,10 +428,11 @@ GPtrArray *
 fu_tdx_preflight_check_boot_version(const FuTdxHost *host,
 				    const FuStructTdxSigstruct *st,
 				    const FuStructTdxSigstruct *st_old,
+				    GPtrArray *keys,
 				    const gchar *version)
 {
 	guint16 svn = fu_tdx_preflight_version_to_svn(host->module_version);
-	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_reasons_new();
+	g_autoptr(GPtrArray) reasons = fu_tdx_preflight_check_boot(host, st, keys);
 
 	fu_tdx_preflight_check_release(st, version, reasons);
 	if (svn != 0)

@@ -19,22 +19,21 @@ typedef struct {
 GPtrArray *
 fu_tdx_preflight_check_host(const FuTdxHost *host, gboolean require_no_guests) G_GNUC_NON_NULL(1);
 GPtrArray *
-fu_tdx_preflight_check_image(const FuTdxHost *host,
-			     const FuStructTdxSigstruct *st,
-			     GPtrArray *signers) G_GNUC_NON_NULL(2, 3);
+fu_tdx_preflight_check_image(const FuTdxHost *host, const FuStructTdxSigstruct *st, GPtrArray *keys)
+    G_GNUC_NON_NULL(2, 3);
 GPtrArray *
 fu_tdx_preflight_check_version(const FuTdxHost *host,
 			       const FuStructTdxSigstruct *st,
 			       const gchar *version) G_GNUC_NON_NULL(1, 2);
 GPtrArray *
-fu_tdx_preflight_check_boot(const FuTdxHost *host,
-			    const FuStructTdxSigstruct *st,
-			    GPtrArray *signers) G_GNUC_NON_NULL(1, 2, 3);
+fu_tdx_preflight_check_boot(const FuTdxHost *host, const FuStructTdxSigstruct *st, GPtrArray *keys)
+    G_GNUC_NON_NULL(1, 2, 3);
 GPtrArray *
 fu_tdx_preflight_check_boot_version(const FuTdxHost *host,
 				    const FuStructTdxSigstruct *st,
 				    const FuStructTdxSigstruct *st_old,
-				    const gchar *version) G_GNUC_NON_NULL(1, 2);
+				    GPtrArray *keys,
+				    const gchar *version) G_GNUC_NON_NULL(1, 2, 4);
 GPtrArray *
 fu_tdx_preflight_get_signers(FuContext *ctx) G_GNUC_NON_NULL(1);
 gboolean
