@@ -146,7 +146,7 @@ fu_tdx_boot_device_read_image(FuTdxBootDevice *self, const gchar *suffix, GError
 		fu_byte_array_set_size(buf, self->files[i].offset, 0x00);
 		fu_byte_array_append_bytes(buf, blob_file);
 	}
-	blob = g_byte_array_free_to_bytes(g_steal_pointer(&buf));
+	blob = g_bytes_new(buf->data, buf->len);
 	if (self->files == fu_tdx_boot_device_loader)
 		return g_steal_pointer(&blob);
 

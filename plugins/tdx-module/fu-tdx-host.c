@@ -36,11 +36,12 @@ static const struct {
 static void
 fu_tdx_host_prefix_error(GError **error, const gchar *filename)
 {
-	gboolean denied = g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED);
-	g_prefix_error(error,
-		       denied ? "let fwupd read %s in its unit, container or security policy: "
-			      : "failed to read %s: ",
-		       filename);
+	if (g_error_matches(*error, FWUPD_ERROR, FWUPD_ERROR_PERMISSION_DENIED))
+		g_prefix_error(error,
+			       "let fwupd read %s in its unit, container or security policy: ",
+			       filename);
+	else
+		g_prefix_error(error, "failed to read %s: ", filename);
 }
 
 static gboolean
