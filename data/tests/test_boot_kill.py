@@ -106,6 +106,9 @@ class KillTest(TestbedCase):
         for point, after in zip(points, points[1:]):
             if point.startswith(("rename", "write")):
                 self.assertTrue(after.startswith("fsync"), [point, after])
+        # the folder, too, before one of the old files is moved
+        first = next(at for at, point in enumerate(points) if point.startswith("rename"))
+        self.assertTrue(points[first - 1].startswith("fsync"), points[: first + 1])
 
     def check_all(self, previous: Dict[str, bytes]) -> None:
         self.reset(previous)
