@@ -94,6 +94,16 @@ contents()
     fails grep -E '^/(etc|var|run|lib|opt|usr/local)/|installed-tests' "$tmp/contents"
 }
 
+# the documents in the package link to each other, and alerts to them
+links()
+{
+    dpkg-deb --fsys-tarfile "$(the_package "$tmp/first")" | tar -x -C "$(mktemp -d "$tmp/links.XXXXXX")"
+    set -- "$tmp"/links.*/usr/share/doc/"$name"
+    for test in test_links test_alerts; do
+        TDX_DOCUMENTS=$1 python3 -B data/tests/test_docs.py "PathsTest.$test"
+    done
+}
+
 # install with a service manager that notes what it is asked to do
 installs()
 {
@@ -174,6 +184,7 @@ check 'a second build gives the same files' build_again
 check 'lintian has nothing to say' lintian --allow-root -I -E --pedantic \
     --fail-on error,warning,info,pedantic,experimental "$tmp"/first/*.changes
 check 'it contains what it should, and depends on this fwupd only' contents
+check 'its documents link to each other' links
 get_plugins >/dev/null 2>&1
 snapshot >"$tmp/before"
 check 'it is installed, and fwupd restarted' installs

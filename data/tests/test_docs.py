@@ -18,6 +18,9 @@ from typing import Iterable, List, Set
 from tdxtest import tap
 
 SOURCE = Path(__file__).resolve().parents[2]
+# where a reader has the documents; contrib/ci/check-package.sh gives the folder of the package
+DOCUMENTS = Path(os.environ.get("TDX_DOCUMENTS", SOURCE))
+RULES = SOURCE / "contrib/monitoring/tdx-module.rules.yml"
 PLUGIN = SOURCE / "plugins/tdx-module"
 FWUPD = SOURCE / "build/sdk/source"
 DOCUMENT = SOURCE / "docs/operators.md"
@@ -148,9 +151,9 @@ class PathsTest(unittest.TestCase):
 
     def setUp(self) -> None:
         ignored = ["build", "build-", ".git"]
-        found = [p.relative_to(SOURCE) for p in SOURCE.glob("**/*.md")]
+        found = [p.relative_to(DOCUMENTS) for p in DOCUMENTS.glob("**/*.md")]
         paths = [path for path in found if not path.parts[0].startswith(tuple(ignored))]
-        self.texts = {path: (SOURCE / path).read_text(encoding="utf-8") for path in paths}
+        self.texts = {path: (DOCUMENTS / path).read_text(encoding="utf-8") for path in paths}
         self.assertIn(Path("README.md"), self.texts)
 
     def test_links(self) -> None:
@@ -160,10 +163,20 @@ class PathsTest(unittest.TestCase):
                     continue
                 with self.subTest(document=path, link=link):
                     name, _, anchor = link.partition("#")
-                    target = (SOURCE / path).parent / name if name else SOURCE / path
+                    target = (DOCUMENTS / path).parent / name if name else DOCUMENTS / path
                     self.assertTrue(target.exists())
                     if anchor:
                         self.assertIn(anchor, get_anchors(target.read_text(encoding="utf-8")))
+
+    def test_alerts(self) -> None:
+        """The address in an alert is a chapter of a document of the package."""
+        text = RULES.read_text(encoding="utf-8")
+        found = set(re.findall(r"runbook_url: file:///usr/share/doc/[^/]+/(\S+)#(\S+)", text))
+        self.assertTrue(found)
+        for name, anchor in found:
+            with self.subTest(document=name, anchor=anchor):
+                self.assertTrue((DOCUMENTS / name).exists())
+                self.assertIn(anchor, get_anchors(self.texts[Path(name)]))
 
     def test_commands(self) -> None:
         """Those of this repository can be run as they are written."""
