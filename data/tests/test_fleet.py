@@ -470,13 +470,41 @@ class SetupTest(FleetCase):
             "tdx_module_remote": str(self.mirror.folder / "tdx-module.conf"),
             "tdx_module_certificate": str(self.mirror.key.certificate),
         }
-        self.assertEqual(self.run_playbook("setup", **files).returncode, 0)
+        untagged = self.run_playbook("setup", **files)
+        self.assertEqual(untagged.returncode, 0)
+        self.assertIn("--tags remote", untagged.out)
         before = self.run_playbook("status").report()["r1"]
         self.assertEqual(before["state"], "unknown")
         self.assertIn("No remotes configured", before["reason"])
         done = self.run_playbook("setup", "--tags", "remote", **files)
         self.assertEqual(done.returncode, 0, done.out)
         self.assertEqual(self.run_playbook("status").states(), {"r1": "available"})
+
+    def test_forgotten(self) -> None:
+        """A setting that is missing is named."""
+        self.add("r2", remotes=False)
+        for tag, setting in [("package", "tdx_module_package"), ("remote", "tdx_module_certificate")]:
+            done = self.run_playbook("setup", "--tags", tag)
+            self.assertNotEqual(done.returncode, 0, done.out)
+            self.assertIn(f"'{setting}' is undefined", done.out)
+
+    def test_remote_without_lvfs(self) -> None:
+        """A host that cannot reach LVFS gets the remote of a mirror when that is said."""
+        self.add("r3", remotes=False)
+        self.fleet.wait()
+        config = "[fwupd Remote]\\nEnabled=true\\nMetadataURI=http://127.0.0.1:9/firmware.xml.zst\\n"
+        self.fleet.ssh("r3", f"printf '{config}' >/etc/fwupd/remotes.d/lvfs.conf")
+        wanted = {
+            "tdx_module_remote": str(self.mirror.folder / "tdx-module.conf"),
+            "tdx_module_certificate": str(self.mirror.key.certificate),
+        }
+        done = self.run_playbook("setup", "--tags", "remote", **wanted)
+        self.assertNotEqual(done.returncode, 0, done.out)
+        self.assertIn("lvfs", done.out)
+        wanted["tdx_module_disable_remotes"] = ["lvfs"]
+        done = self.run_playbook("setup", "--tags", "remote", **wanted)
+        self.assertEqual(done.returncode, 0, done.out)
+        self.assertEqual(self.run_playbook("status").states(), {"r3": "available"})
 
     def test_cordon(self) -> None:
         """Nodes are cordoned for the update only, and nobody else's cordon is taken away."""
