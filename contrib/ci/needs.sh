@@ -11,8 +11,10 @@ elif ! command -v mount >/dev/null; then
     echo 'no mount: apt-get install mount'
 elif ! [ -c /dev/fuse ]; then
     echo 'no /dev/fuse: load the module fuse, give a container --device /dev/fuse, or mount /dev in a chroot'
-elif ! : 2>/dev/null </dev/fuse; then
+elif ! (: </dev/fuse) 2>/dev/null; then
     echo 'no access to /dev/fuse: give the container --device /dev/fuse'
+elif ! mountpoint --quiet /; then
+    echo 'no mounts in this chroot, as its folder is no mount point: mount --bind the folder on itself, and chroot again'
 elif ! unshare --mount mount -t tmpfs none /mnt 2>/dev/null; then
     echo 'no mounts in a namespace of its own: give the container --cap-add SYS_ADMIN --security-opt apparmor=unconfined'
 fi

@@ -10,6 +10,7 @@ a message that ends with an ellipsis is the beginning of one.
 
 import os
 import re
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -185,6 +186,38 @@ class PathsTest(unittest.TestCase):
                 if command.startswith(("contrib/", "data/")):
                     with self.subTest(document=path, command=command):
                         self.assertTrue(os.access(SOURCE / command, os.X_OK))
+
+
+class NeedsTest(unittest.TestCase):
+    """Where there can be no mock host, a reader is told what to give."""
+
+    PROGRAM = SOURCE / "contrib/ci/needs.sh"
+    OWN_DEV = "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; "
+    # no bind of a folder on itself: what a chroot is without further ado
+    CHROOT = (
+        "mount -t tmpfs none /mnt; mkdir -p /mnt/root/usr /mnt/root/dev /mnt/root/proc; cd /mnt/root; "
+        "cp -d /bin /lib* /sbin .; for name in usr dev proc; do mount --rbind /$name $name; done; "
+        "cp $0 needs; exec chroot . sh needs"
+    )
+
+    def needs(self, *command: str) -> str:
+        done = subprocess.run([*command, self.PROGRAM], stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout
+
+    def test_needs(self) -> None:
+        reason = self.needs()
+        if reason:
+            self.skipTest(reason.strip())
+        inside = ["unshare", "--mount", "sh", "-euc"]
+        for text, command in [
+            ("not root: ", ["setpriv", "--reuid=65534", "--clear-groups"]),
+            ("no /dev/fuse: ", [*inside, f"{self.OWN_DEV} exec sh $0"]),
+            ("no access to /dev/fuse: ", [*inside, f"{self.OWN_DEV} mknod /dev/fuse c 99 229; exec sh $0"]),
+            ("no mounts in a namespace", ["setpriv", "--bounding-set=-sys_admin"]),
+            ("no mounts in this chroot", [*inside, self.CHROOT]),
+        ]:
+            with self.subTest(text):
+                self.assertTrue(self.needs(*command).startswith(text))
 
 
 if __name__ == "__main__":
