@@ -23,10 +23,13 @@ SOURCE = Path(__file__).resolve().parents[2]
 DOCUMENTS = Path(os.environ.get("TDX_DOCUMENTS", SOURCE))
 RULES = SOURCE / "contrib/monitoring/tdx-module.rules.yml"
 PLUGIN = SOURCE / "plugins/tdx-module"
+PUBLISHER = SOURCE / "contrib/cabinet"
 FWUPD = SOURCE / "build/sdk/source"
 DOCUMENT = SOURCE / "docs/operators.md"
 HEADING = "## Troubleshooting by message\n"
 HEADING_FWUPD = "### fwupd's own\n"
+HEADING_WARNINGS = "### Read the warnings\n"
+EXAMPLE = re.compile(r"(?<=0x)[0-9a-f]+|\d+(?:[.-]\d+)+")
 # a few messages stand for all that say that an image is damaged, and nobody gets those of the tests
 SUMMED_UP = ["fu-tdx-blob-firmware.c", "fu-tdx-sigstruct.c"]
 NOT_SHIPPED = ["fu-self-test.c"]
@@ -134,6 +137,17 @@ class MessagesTest(unittest.TestCase):
                 found = [text for text in row for literal in literals if is_message(text, literal)]
                 self.assertTrue(found)
 
+    def test_publisher(self) -> None:
+        """Warnings stand in the document of publishers with what they are about in one case."""
+        _, text = (SOURCE / "docs/publishing.md").read_text(encoding="utf-8").split(HEADING_WARNINGS)
+        rows = get_rows(text.split("\n#")[0])
+        self.assertTrue(rows)
+        literals = read_literals(sorted(PUBLISHER.glob("*.c")))
+        for (message,) in rows:
+            with self.subTest(message=message):
+                parts = [EXAMPLE.sub(ANY, part.strip()) for part in message.split("…") if part]
+                self.assertTrue(any(all(p in literal for p in parts) for literal in literals))
+
 
 def get_anchors(text: str) -> Set[str]:
     """As the usual web sites make them of headings."""
@@ -168,6 +182,13 @@ class PathsTest(unittest.TestCase):
                     self.assertTrue(target.exists())
                     if anchor:
                         self.assertIn(anchor, get_anchors(target.read_text(encoding="utf-8")))
+
+    def test_folders(self) -> None:
+        """Each of them is in both tables of what is where."""
+        for name in ["README.md", "docs/architecture.md"]:
+            for folder in sorted(path.name for path in (SOURCE / "contrib").iterdir() if path.is_dir()):
+                with self.subTest(document=name, folder=folder):
+                    self.assertTrue(f"`contrib/{folder}/`" in self.texts[Path(name)])
 
     def test_alerts(self) -> None:
         """The address in an alert is a chapter of a document of the package."""
