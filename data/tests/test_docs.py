@@ -183,6 +183,14 @@ class PathsTest(unittest.TestCase):
                     if anchor:
                         self.assertIn(anchor, get_anchors(target.read_text(encoding="utf-8")))
 
+    def test_questions(self) -> None:
+        """No command takes the next line for the answer to its question."""
+        for path, text in self.texts.items():
+            for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+                for command in re.findall(r"^fwupdmgr (?:modify-config|\w+-remote) .*", block, re.MULTILINE):
+                    with self.subTest(document=path, command=command):
+                        self.assertTrue("clean-remote" in command or command.endswith(" -y"))
+
     def test_folders(self) -> None:
         """Each of them is in both tables of what is where."""
         for name in ["README.md", "docs/architecture.md"]:
