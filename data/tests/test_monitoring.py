@@ -67,6 +67,16 @@ class RulesTest(unittest.TestCase):
         self.assertIn(f"{len(self.names)} rules found", self.promtool("check", "rules", RULES.name))
         self.promtool("test", "rules", "tdx-module.test.yml")
 
+    def test_document(self) -> None:
+        """What is to be in Prometheus's own file is taken, beside the rules."""
+        document = (SOURCE / "docs/monitoring.md").read_text(encoding="utf-8")
+        (text,) = re.findall(r"^```yaml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(RULES, folder)
+            path = Path(folder, "prometheus.yml")
+            path.write_text(text, encoding="utf-8")
+            self.assertIn(f"{len(self.names)} rules found", self.promtool("check", "config", str(path)))
+
     def test_all_are_tested(self) -> None:
         """For each alert there is a time at which it fires, and one at which it does not."""
         tests = (MONITORING / "tdx-module.test.yml").read_text(encoding="utf-8")
