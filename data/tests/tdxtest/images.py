@@ -48,8 +48,9 @@ METAINFO = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def clean_env() -> dict:
-    """Without the journal, and the wrapper of umockdev, which only the daemon and uevents need."""
-    unwanted = ["JOURNAL_STREAM", "LD_PRELOAD", "UMOCKDEV_DIR"]
+    """Without the journal, the wrapper of umockdev, which only the daemon and uevents need, and what
+    lets Python write at once here, but not for everybody."""
+    unwanted = ["JOURNAL_STREAM", "LD_PRELOAD", "PYTHONUNBUFFERED", "UMOCKDEV_DIR"]
     return {k: v for k, v in os.environ.items() if k not in unwanted}
 
 

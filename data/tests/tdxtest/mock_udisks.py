@@ -7,6 +7,7 @@ One that is named after a dash is not mounted, and mounting it gives the folder.
 mounted and unmounted.
 """
 
+import functools
 import sys
 
 from gi.repository import Gio, GLib
@@ -86,7 +87,7 @@ def main() -> None:
 
     connection.register_object(MANAGER, manager, list_blocks, None, None)
     Gio.bus_own_name_on_connection(connection, NAME, Gio.BusNameOwnerFlags.NONE, None, None)
-    GLib.timeout_add(0, print, "ready")
+    GLib.timeout_add(0, functools.partial(print, "ready", flush=True))
     GLib.MainLoop().run()
 
 
