@@ -17,7 +17,7 @@ The last line counts all tests, and above it is why some were skipped.
 
   --all  as CI does: those tests at full length, virtual machines, GNOME Firmware, fleets, linters, the
          sanitizers, fuzzing, the Debian package, fwupd with the plugin in it, and both commands of the
-         README in a fresh Debian 13, there with some suites
+         README in a fresh Debian 13
   SUITE  only these of meson's suites, e.g. update
 TEXT
 }
@@ -43,7 +43,7 @@ fresh()
     clone=$(mktemp -d)
     git ls-files -z | xargs -0 cp --parents -t "$clone"
     contrib/ci/chroot.sh --plain --bind "$clone:/mnt" 2.0.20 -- \
-        sh -euc 'apt-get -qq update && cd /mnt && contrib/try.sh && contrib/test.sh device mock publish update' ||
+        sh -euc 'apt-get -qq update && cd /mnt && contrib/try.sh && contrib/test.sh' ||
         status=1
     rm -rf "$clone"
 }
