@@ -20,16 +20,28 @@ options='--prefix=/usr --wrap-mode=nodownload -Dauto_features=disabled -Dwerror=
  -Dsystemd=enabled -Dlvfs=disabled -Dmetainfo=false -Dbash_completion=false -Dfish_completion=false
  -Dfirmware-packager=false -Dplugin_uefi_capsule_splash=false -Dvendor_ids_dir=/usr/share/hwdata'
 
-# the tree with the series, in which what did not change since the last time keeps its time
+# the tree with these patches, in which what did not change since the last time keeps its time
 apply()
 {
-    "$project/contrib/upstream/series.sh" /tree "$tmp/patches"
+    rm -rf "$tmp/tree"
     mkdir "$tmp/tree"
     tar -c -C /tree --exclude=./.git . | tar -x -C "$tmp/tree"
     cd "$tmp/tree"
-    git apply "$tmp"/patches/000[1-9]-*.patch
-    diff -r "$project/$plugin" "$plugin"
+    git apply "$@"
     rsync -rlp --checksum --delete ./ "$source/"
+}
+
+# the device of the next boot is a patch of its own
+apply_without_boot()
+{
+    "$project/contrib/upstream/series.sh" /tree "$tmp/patches"
+    apply "$tmp"/patches/000[13]-*.patch
+}
+
+apply_all()
+{
+    apply "$tmp"/patches/000[1-9]-*.patch
+    diff -r "$project/$plugin" "$source/$plugin"
 }
 
 # what is kept was made with the same options, by the same tools
@@ -160,11 +172,14 @@ skipped()
 grep -qs sd_varlink_interface_free /usr/include/systemd/*.h ||
     rm -f /usr/include/systemd/sd-varlink.h
 
-check "the patch series goes on top of fwupd $version" apply
+check "the patch series goes on top of fwupd $version, without the one for the boot" apply_without_boot
 check 'it is configured' configure
-check 'it is built with the plugin, with warnings as errors' compile
 [ $failed -eq 0 ] || plan
 cd "$source"
+check "the plugin's self-test, with warnings as errors" unit_tests tdx-module-self-test
+check 'the whole series goes on top' apply_all
+check 'it is built with the plugin' compile
+[ $failed -eq 0 ] || plan
 check "the plugin's self-test" unit_tests tdx-module-self-test
 check "fwupd's test of all types of firmware and devices" all_types fu-engine-gtypes-test
 check "fwupd's tests of engine, udev, plugins and quirks" unit_tests fu-engine-test \

@@ -7,7 +7,7 @@
 # Takes the device of the next boot out of a copy of the plugin's folder, as it is a patch of its own.
 set -eu
 cd "$1"
-functions='fu_tdx_host_new_from_context|fu_tdx_module_plugin_(coldplug|reboot_cleanup)'
+functions='fu_tdx_host_(device_new|new_from_context)|fu_tdx_module_plugin_(coldplug|reboot_cleanup)'
 functions="$functions|fu_tdx_outcome_check_boot|fu_tdx_preflight_(check_boot(_version)?|sigstruct_to_version)"
 
 rm fu-tdx-boot-device.?
