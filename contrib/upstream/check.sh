@@ -55,6 +55,7 @@ esac
 version=$(sed -n "s/^  version: '\([^']*\)'.*/\1/p" "$tree/meson.build" | head -n 1)
 [ -n "$version" ] || { echo "check: $tree has no source of fwupd" >&2 && exit 1; }
 case $version in
+2.0.* | 2.1.[0-6]) echo "check: fwupd is $version, needed is 2.1.7 or later" >&2 && exit 2 ;;
 2.1.7) flavour=2.1.7 ;;
 *) flavour=sid packages="$packages cargo gitleaks rustc" ;;
 esac
