@@ -224,9 +224,9 @@ class NeedsTest(unittest.TestCase):
     OWN_DEV = "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; "
     # no bind of a folder on itself: what a chroot is without further ado
     CHROOT = (
-        "mount -t tmpfs none /mnt; mkdir -p /mnt/root/usr /mnt/root/dev /mnt/root/proc; cd /mnt/root; "
+        "exec 3<$0; mount -t tmpfs none /mnt; mkdir /mnt/root; cd /mnt/root; mkdir usr dev proc; "
         "cp -d /bin /lib* /sbin .; for name in usr dev proc; do mount --rbind /$name $name; done; "
-        "cp $0 needs; exec chroot . sh needs"
+        "cat <&3 >needs; exec chroot . sh needs"
     )
 
     def needs(self, *command: str) -> str:
