@@ -15,7 +15,7 @@ from typing import List, Optional
 from tdxtest import bootfiles, testbed
 from tdxtest.bootfiles import BLOB, MODULE, SIGSTRUCT, blob_of, mrseam_of, pair_of
 from tdxtest.fwupdmgr import FAILED, SUCCESS
-from tdxtest.images import BUILD, PAGE, PUBLISHER, QUIRK, make_image, real_images, run
+from tdxtest.images import BUILD, PAGE, PUBLISHER, QUIRK, SOURCE, make_image, real_images, run
 from tdxtest.testbed import NO_WRITES, Testbed, TestbedCase, main, sha256, start_mock, skip_reason
 
 OLD, NEW = "1.5.06", "1.5.16"
@@ -602,6 +602,8 @@ class PartitionsTest(BootCase):
         self.check_updated(self.esp, self.other)
 
     def test_chosen(self) -> None:
+        if not (SOURCE / "build/sdk/VERSION").read_text(encoding="utf-8").startswith("2.0."):
+            self.skipTest("the daemon of fwupd 2.1 and later does not look at EspLocation")
         self.start_with(self.esp, self.other, config=f"EspLocation={self.other}")
         self.check_updated(self.other, self.esp)
 
