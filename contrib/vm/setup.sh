@@ -25,7 +25,7 @@ trap 'rm -rf "$work"' EXIT
 copy_sources()
 {
     mkdir "$1"
-    tar -c --exclude-vcs --exclude='./build*' --exclude=__pycache__ --exclude=./contrib/vm \
+    tar -c --exclude-vcs --exclude='./build*' --exclude=__pycache__ --exclude='./contrib/vm/[!R]*' \
         --exclude=./contrib/ci --exclude=./data . | tar -x -C "$1"
 }
 
