@@ -28,11 +28,14 @@ static void G_GNUC_NORETURN
 reapply_run(gint fd, guint timeout)
 {
 	ReapplyOptions options = {.json = TRUE, .timeout = timeout};
+	g_autoptr(GError) error = NULL;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(STDIN_FILENO);
 	dup2(fd, STDOUT_FILENO);
-	(void)reapply_command_status(&options, NULL);
+	(void)reapply_command_status(&options, &error);
+	if (error != NULL)
+		g_print("%s", error->message);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -66,11 +69,11 @@ reapply_parse(StatusReapply *self, const gchar *text)
 {
 	JsonNode *root;
 	JsonObject *obj;
-	g_autoptr(GError) error = NULL;
 	g_autoptr(JsonParser) parser = json_parser_new();
 
-	if (!json_parser_load_from_data(parser, text, -1, &error)) {
-		self->reason = g_strdup(error->message);
+	/* an error, as a person reads it */
+	if (!json_parser_load_from_data(parser, text, -1, NULL)) {
+		self->reason = g_strdup(text);
 		return;
 	}
 	root = json_parser_get_root(parser);
@@ -93,8 +96,10 @@ status_reapply_start(guint timeout)
 
 	self->enabled = g_file_test(STATUS_REAPPLY_UNIT, G_FILE_TEST_IS_SYMLINK);
 	self->fd = -1;
-	if (timeout == 0)
+	if (timeout == 0) {
+		self->reason = g_strdup("it is not asked");
 		return self;
+	}
 	if (pipe2(fds, O_CLOEXEC) != 0 || (self->pid = fork()) < 0) {
 		self->reason = g_strdup(fwupd_strerror(errno));
 		return self;

@@ -421,6 +421,15 @@ class HangTest(StatusCase):
         self.assertEqual(report["reapply"]["state"], "unknown")
         bed.daemon.send_signal(signal.SIGCONT)
 
+    def test_reapply(self) -> None:
+        """It cannot tell one boot from another, and says so."""
+        bed = self.make_testbed()
+        inside = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /proc/sys; exec "$@"', "sh"]
+        done = bed.run_tool(*inside, *bed.on_host, str(STATUS), "--json")
+        reapply = json.loads(done.stdout)["reapply"]
+        self.assertEqual(reapply["state"], "unknown")
+        self.assertIn("it is not known which boot this is", reapply["reason"])
+
     def test_read_once(self) -> None:
         """The P-SEAMLDR is slow."""
         bed = self.make_testbed()
