@@ -223,6 +223,7 @@ class NeedsTest(unittest.TestCase):
     """Where there can be no mock host, a reader is told what to give."""
 
     OWN_DEV = "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; "
+    NO_MOUNT = "d=$(mktemp -d); ln -s /usr/bin/id $d; PATH=$d /bin/sh $0; rm -r $d"
     # no bind of a folder on itself: what a chroot is without further ado
     CHROOT = (
         "exec 3<$0; mount -t tmpfs none /mnt; mkdir /mnt/root; cd /mnt/root; mkdir usr dev proc; "
@@ -246,6 +247,7 @@ class NeedsTest(unittest.TestCase):
         inside = ["unshare", "--mount", "sh", "-euc"]
         for text, command in [
             ("not root: ", ["setpriv", "--reuid=65534", "--clear-groups"]),
+            ("no mount: ", ["sh", "-euc", self.NO_MOUNT]),
             ("no /dev/fuse: ", [*inside, f"{self.OWN_DEV} exec sh $0"]),
             ("no access to /dev/fuse: ", [*inside, f"{self.OWN_DEV} mknod /dev/fuse c 99 229; exec sh $0"]),
             ("no mounts in a namespace", ["setpriv", "--bounding-set=-sys_admin"]),
