@@ -141,6 +141,19 @@ units_disabled()
     [ -z "$(find /etc/systemd -name '*tdx*')" ]
 }
 
+# apt upgrade removes nothing, so it holds the newer fwupd back; full-upgrade says what it removes
+newer_fwupd()
+{
+    mkdir -p "$tmp/fake/DEBIAN"
+    printf '%s\n' 'Package: fwupd' "Version: $fwupd+newer" 'Architecture: amd64' \
+        'Maintainer: nobody <nobody@example.org>' 'Description: newer' >"$tmp/fake/DEBIAN/control"
+    dpkg-deb -b "$tmp/fake" "$tmp/fwupd.deb"
+    fails apt-get -s --no-remove install "$tmp/fwupd.deb"
+    apt-get -s install "$tmp/fwupd.deb" | grep "^Remv $name "
+    rebuild +newer "s/fwupd (= $fwupd)/fwupd (= $fwupd+newer)/"
+    apt-get -s --no-remove install "$tmp/fwupd.deb" "$tmp/+newer.deb" | grep "^Inst $name "
+}
+
 upgrades()
 {
     rebuild +b1 ''
@@ -190,6 +203,7 @@ snapshot >"$tmp/before"
 check 'it is installed, and fwupd restarted' installs
 check 'fwupd loads the plugin' loads
 check 'what it does at boot is switched off' units_disabled
+check 'a newer fwupd comes with its plugin, or apt says what it removes' newer_fwupd
 check 'it is upgraded' upgrades
 check 'it is not installed beside another fwupd' wrong_fwupd
 check 'it is removed, but not its state' removes
